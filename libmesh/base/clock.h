@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one clock: monotonic microseconds for everything that waits, the wall clock for log lines only. Tests replace both. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define US_PER_MS UINT64_C(1000)
+#define US_PER_S  UINT64_C(1000000)
+
+/* Never goes back; the beginning is arbitrary. */
+uint64_t clock_now_us(void);
+/* Microseconds since 1970. */
+uint64_t clock_wall_us(void);
+
+/* For tests: where clock_now_us() reads from; NULL: the system. Not while another thread reads the clock. */
+void clock_replace(uint64_t (*now_us)(void));
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers in text, comparing without case, nearest names, making bytes printable. */
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+bool text_to_u64(const char *text, size_t len, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (len == 0)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t) (text[i] - '0'), &value))
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
+}
+
+bool text_equal_nocase_n(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    if (a_len != b_len)
+        return false;
+    for (size_t i = 0; i < a_len; i++)
+        if (lower(a[i]) != lower(b[i]))
+            return false;
+    return true;
+}
+
+bool text_equal_nocase(const char *a, const char *b)
+{
+    return text_equal_nocase_n(a, strlen(a), b, strlen(b));
+}
+
+bool text_starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Wagner-Fischer with one row; names longer than a row count as far apart. */
+size_t text_distance(const char *a, const char *b)
+{
+    size_t row[128];
+    size_t b_len = strlen(b);
+
+    if (b_len >= sizeof row / sizeof *row)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t above = row[j];
+            size_t best = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
+
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+const char *text_printable(const char *text, size_t len, char *out, size_t out_len)
+{
+    size_t used = 0;
+
+    if (out_len == 0)
+        return out;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char) text[i];
+        char escaped[5];
+
+        if (c == '"' || c == '\\')
+            snprintf(escaped, sizeof escaped, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            snprintf(escaped, sizeof escaped, "\\x%02x", c);
+        else
+            snprintf(escaped, sizeof escaped, "%c", c);
+        if (used + strlen(escaped) >= out_len)
+            break;
+        memcpy(out + used, escaped, strlen(escaped));
+        used += strlen(escaped);
+    }
+    out[used] = '\0';
+    return out;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small questions about text that libc has no safe answer for. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decimal digits only, all of them, no sign or space. False: not a number, or too large. */
+bool text_to_u64(const char *text, size_t len, uint64_t *out);
+/* ASCII only, whatever the locale. */
+bool text_equal_nocase(const char *a, const char *b);
+bool text_equal_nocase_n(const char *a, size_t a_len, const char *b, size_t b_len);
+bool text_starts_with(const char *text, const char *prefix);
+/* Edits (insert, delete, replace) from one text to the other: for "did you mean". */
+size_t text_distance(const char *a, const char *b);
+/* Copies with quotes and control bytes escaped as in C, so that a stranger's bytes can stand in one line.
+ * Cuts at out_len - 1. Returns out. */
+const char *text_printable(const char *text, size_t len, char *out, size_t out_len);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door of model/: configuration as immutable, reference-counted values - the contract between the sources, which make
+ * them, and the data path, which reads them. Nobody edits a published one. References are atomic: any thread. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+/* ---- targets: model/target.c ---- */
+
+/* What a cluster's connections speak. */
+enum model_protocol {
+    MODEL_HTTP,  /* http://  HTTP/1.1, plain */
+    MODEL_H2C,   /* h2c://   HTTP/2 with prior knowledge, plain */
+    MODEL_HTTPS, /* https:// TLS, ALPN decides */
+    MODEL_H2,    /* h2://    TLS, HTTP/2 or nothing */
+};
+const char *model_protocol_name(enum model_protocol protocol); /* "h2c" */
+bool model_protocol_tls(enum model_protocol protocol);
+bool model_protocol_parse(const char *name, enum model_protocol *out);
+
+enum model_target_kind {
+    TARGET_ADDRESS, /* a literal address */
+    TARGET_HOST,    /* A and AAAA */
+    TARGET_SRV,     /* an SRV name */
+    TARGET_UNIX,    /* a socket's path */
+    TARGET_XDS,     /* a name for the control plane */
+};
+
+/* A target URI taken apart. Owned strings: model_target_free(). */
+struct model_target {
+    enum model_target_kind kind;
+    enum model_protocol protocol;
+    char *host;         /* name or literal without brackets; the path of TARGET_UNIX */
+    uint16_t port;      /* with the scheme's default; 0 for SRV, unix, xds */
+    struct addr addr;   /* TARGET_ADDRESS, TARGET_UNIX (path borrowed from host) */
+};
+
+/* Design section 6: http:// h2c:// https:// h2:// with srv+ in front, h2c+unix:/p, http+unix:/p, xds:///n, dns:///h:p, ipv4:a:p,
+ * ipv6:[a]:p, unix:/p, and "host[:port]" with `bare_protocol`. MESH_ERR_INVALID: the sentence names what is wrong and what is
+ * allowed. */
+int32_t model_target_parse(const char *text, enum model_protocol bare_protocol, struct model_target *out,
+                           struct fault *fault);
+void model_target_free(struct model_target *target);
+
+/* ---- endpoints: model/endpoints.c ---- */
+
+/* One address of a cluster, maybe with the same host's address of the other family (happy eyeballs). */
+struct model_endpoint {
+    struct addr addr;
+    struct addr alternative;  /* ADDR_NONE: there is none */
+    const char *zone;         /* "" none; owned by its set */
+    const char *hostname;     /* name it came from, for HTTP/1.1 Host and logs; "" none; owned by its set */
+    uint32_t weight;          /* 1 and up */
+    uint32_t priority;        /* 0 is best */
+};
+
+enum model_endpoints_state {
+    ENDPOINTS_PENDING,   /* the first answer has not come: requests wait */
+    ENDPOINTS_READY,     /* `endpoints` is what is known to be true, maybe from the last good answer */
+    ENDPOINTS_FAILED,    /* no answer ever, `fault` says why: requests fail with it */
+    ENDPOINTS_WITHDRAWN, /* the source says there are none ("." in SRV) */
+};
+
+struct model_endpoints {
+    _Atomic uint32_t refs;
+    enum model_endpoints_state state;
+    struct fault fault;              /* of FAILED, and of READY when refreshes fail */
+    const char *source;              /* "static", "dns", "srv": constant */
+    size_t n;
+    struct model_endpoint *endpoints;
+    struct buf text;                 /* zones and names live here; see model_endpoints_text() */
+};
+
+/* n zeroed endpoints with weight 1, zone and hostname "". NULL: out of memory. */
+struct model_endpoints *model_endpoints_new(enum model_endpoints_state state, const char *source, size_t n);
+/* A copy of the text that lives as long as the set; the same text is kept once when it repeats the last ones. NULL: out of
+ * memory. Only before publishing. */
+const char *model_endpoints_text(struct model_endpoints *set, const char *text, size_t len);
+struct model_endpoints *model_endpoints_ref(struct model_endpoints *set);
+void model_endpoints_unref(struct model_endpoints *set);
+bool model_endpoints_equal(const struct model_endpoints *a, const struct model_endpoints *b);
+
+/* ---- policies: model/policy.c ---- */
+
+/* Retry conditions, Envoy's names. */
+enum {
+    RETRY_CONNECT_FAILURE = 1 << 0, /* "connect-failure" */
+    RETRY_REFUSED_STREAM = 1 << 1,  /* "refused-stream" */
+    RETRY_RESET = 1 << 2,           /* "reset" */
+    RETRY_GATEWAY_ERROR = 1 << 3,   /* "gateway-error": 502, 503, 504 */
+    RETRY_5XX = 1 << 4,             /* "5xx" */
+    RETRY_TIMEOUT = 1 << 5,         /* "per-try-timeout" */
+    RETRY_RETRIABLE_4XX = 1 << 6,   /* "retriable-4xx": 409 */
+};
+enum { RETRY_ON_DEFAULT = RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM | RETRY_RESET | RETRY_GATEWAY_ERROR | RETRY_TIMEOUT };
+
+struct policy_retry {
+    uint32_t attempts;          /* in all, the first included */
+    uint32_t on;                /* RETRY_* */
+    bool refused;               /* the free retry of what the peer refused; false: it counts as "maybe processed" */
+    uint32_t per_try_timeout_ms; /* 0: none */
+    uint32_t backoff_base_ms, backoff_max_ms;
+    uint32_t budget_percent;    /* of the requests of the last 10 s */
+    uint32_t budget_per_second; /* plus so many a second */
+    uint32_t budget_min;        /* at least so many in hand */
+};
+
+struct policy_breaker {
+    uint32_t max_connections, max_pending, max_requests;
+};
+
+struct policy {
+    uint32_t timeout_ms;          /* whole request; 0: none */
+    uint32_t connect_timeout_ms;
+    uint32_t stream_idle_ms;      /* silence of a stream after its head; 0: none */
+    uint64_t response_max_bytes;  /* that mesh_request() collects */
+    uint32_t max_header_bytes;
+    uint32_t window_bytes;        /* HTTP/2 window of a stream */
+    uint32_t connection_idle_ms, connection_age_ms;
+    uint32_t silence_ms;          /* 250; 0: off */
+    struct policy_retry retry;
+    struct policy_breaker breaker;
+    const char *balance;          /* "least_request", ... ; owned by the cluster's strings */
+};
+
+struct policy_tls {
+    const char *ca, *cert, *key;  /* files; NULL: none */
+    const char *server_name;      /* NULL: the target's host */
+    bool insecure;
+    int min_version;              /* 12, 13 */
+};
+
+/* ---- clusters and snapshots: model/snapshot.c ---- */
+
+/* A cluster's configuration, endpoints apart. */
+struct model_cluster {
+    _Atomic uint32_t refs;
+    char *name;
+    enum model_protocol protocol;
+    char *authority;              /* of requests that set none: the target's host[:port], or the name */
+    char *proxy;                  /* NULL: none; "http://proxy:3128" */
+    struct policy policy;
+    struct policy_tls tls;
+    uint64_t identity;            /* hash of everything a connection depends on: TLS, protocol, proxy. A change of it
+                                     replaces the connections, other changes keep them */
+    char *strings;                /* where the policy's strings live */
+};
+
+struct model_cluster *model_cluster_new(const char *name);
+struct model_cluster *model_cluster_ref(struct model_cluster *cluster);
+void model_cluster_unref(struct model_cluster *cluster);
+
+struct model_entry {
+    struct model_cluster *cluster;
+    struct model_endpoints *endpoints;
+};
+
+/* One state of everything. */
+struct model_snapshot {
+    _Atomic uint32_t refs;
+    uint64_t version;
+    const char *zone;             /* where this process runs; "" unknown. Owned */
+    size_t n;
+    struct model_entry *entries;  /* sorted by cluster name */
+};
+
+/* Takes references on what the entries hold. NULL: out of memory. */
+struct model_snapshot *model_snapshot_new(uint64_t version, const char *zone, const struct model_entry *entries, size_t n);
+struct model_snapshot *model_snapshot_ref(struct model_snapshot *snapshot);
+void model_snapshot_unref(struct model_snapshot *snapshot);
+/* NULL: no such cluster. */
+const struct model_entry *model_snapshot_find(const struct model_snapshot *snapshot, const char *cluster);
+
+#endif

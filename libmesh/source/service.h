@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One service as the configuration describes it: what the source makes an entry of the snapshot from. Private to source/. */
+#ifndef SOURCE_SERVICE_H
+#define SOURCE_SERVICE_H
+
+#include "model/model.h"
+#include "source/source.h"
+
+/* One target to resolve, and the zone that all its answers get ("" : by MESH_ZONE_CIDRS, else none). */
+struct service_target {
+    struct model_target target;
+    char *zone;
+    uint32_t priority; /* for what the target resolves to; SRV priorities come on top of it */
+};
+
+struct service {
+    struct model_cluster *cluster;        /* a reference */
+    struct model_endpoints *endpoints;    /* static ones, READY; NULL when the targets must be resolved */
+    struct service_target *targets;
+    size_t n_targets;
+};
+
+void service_clear(struct service *service);
+
+/* All services that are configured, in any order; from mem_alloc(). */
+int32_t conf_services(const struct conf *conf, struct service **out, size_t *n, struct fault *fault);
+/* A service that no configuration knows: `name` is a target URI or "host[:port]" (http://), the defaults' policy applies.
+ * MESH_ERR_INVALID or MESH_ERR_NO_ROUTE (xds: without a control plane) with a sentence. */
+int32_t conf_service_of(const struct conf *conf, const char *name, struct service *out, struct fault *fault);
+
+/* Zone of an address by MESH_ZONE_CIDRS; "" when none matches. Borrowed from conf. */
+const char *conf_zone_of(const struct conf *conf, const struct addr *addr);
+
+/* The file the configuration was read from (for watching), NULL when none. Borrowed. */
+const char *conf_file(const struct conf *conf);
+/* A fresh configuration: the same as `conf`, its file read again. NULL with a fault when the file is broken. */
+struct conf *conf_reread(const struct conf *conf, struct fault *fault);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door of source/: where configuration comes from and how it becomes snapshots.
+ *
+ *   conf     keys and values with their origins (set, environment, file, default); the one table of keys
+ *   source   takes a conf, resolves names (net/resolver), watches the file, and publishes snapshots (model/) */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "loop/loop.h"
+#include "model/model.h"
+#include "observe/observe.h"
+
+/* ---- configuration ---- */
+
+struct conf; /* = struct mesh_conf of the public interface */
+
+struct conf *conf_new(void);
+struct conf *conf_copy(const struct conf *conf); /* NULL: out of memory */
+void conf_free(struct conf *conf);
+int32_t conf_set(struct conf *conf, const char *key, const char *value, struct fault *fault);
+int32_t conf_read_env(struct conf *conf, struct fault *fault);
+int32_t conf_read_file(struct conf *conf, const char *path, struct fault *fault);
+/* Everything is consistent (files of TLS exist in pairs, one of endpoints/target/zones per service, ...). */
+int32_t conf_check(const struct conf *conf, struct fault *fault);
+/* JSON texts for mesh_conf_describe() and mesh_conf_keys(); NULL: out of memory. From mem_alloc(). */
+char *conf_describe(const struct conf *conf, bool all);
+char *conf_keys(void);
+/* The effective value of a global key ("zone", "threads", "log.level", ...), its default included; never NULL. */
+const char *conf_text(const struct conf *conf, const char *key);
+uint64_t conf_number(const struct conf *conf, const char *key);
+bool conf_bool(const struct conf *conf, const char *key);
+void conf_set_log(struct conf *conf, mesh_log_fn fn, void *user);
+void conf_fill_observe(const struct conf *conf, struct observe_conf *out); /* strings borrowed from conf */
+/* Warnings gathered while reading (unknown MESH_ variables), to be logged once there is a log. */
+void conf_log_warnings(const struct conf *conf, struct observe *observe);
+
+/* ---- the source of a client ---- */
+
+struct source;
+
+struct source_conf {
+    struct loop *loop;            /* the source lives in it: everything below inside, unless marked */
+    const struct conf *conf;      /* copied */
+    struct observe *observe;
+    /* A new snapshot, a reference of which is the receiver's. Inside, never from within source_want(). */
+    void (*on_snapshot)(void *user, struct model_snapshot *snapshot);
+    void *user;
+};
+
+/* [any] Opens nothing: sockets and files come with the first source_want(). */
+int32_t source_new(const struct source_conf *conf, struct source **out, struct fault *fault);
+/* The snapshot of now, borrowed until the next turn. Never NULL: configured services are in it from the start, those with
+ * names to resolve as ENDPOINTS_PENDING. */
+struct model_snapshot *source_snapshot(struct source *source);
+/* Somebody calls this service: begin to resolve it and keep it fresh while it is used (call again at least every
+ * SOURCE_UNUSED_S, else it rests). A name that is no configured service is taken as a target ("host[:port]" is http://) and
+ * added. The result comes with on_snapshot. MESH_ERR_INVALID / MESH_ERR_NO_ROUTE with a sentence for a name that cannot be. */
+int32_t source_want(struct source *source, const char *service, struct fault *fault);
+enum { SOURCE_UNUSED_S = 600 };
+
+/* Looks a target up step by step for people to read: a JSON object from mem_alloc(), NULL when out of memory. Once, later. */
+typedef void (*source_explained_fn)(void *user, int32_t err, char *json);
+int32_t source_explain(struct source *source, const char *target, source_explained_fn on_done, void *user,
+                       struct fault *fault);
+/* Nothing is called any more. */
+void source_free(struct source *source);
+
+#endif
