@@ -1,0 +1,15 @@
+# How every C file of the project is compiled.
+add_compile_definitions(_GNU_SOURCE)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
+                    -Wformat=2 -Wvla -Wundef -fno-common)
+if(MESH_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(MESH_SANITIZE)
+  add_compile_options(-fsanitize=${MESH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MESH_SANITIZE})
+endif()
+if(MESH_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()

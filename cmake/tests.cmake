@@ -1,0 +1,42 @@
+# Each *_test.c is a program and a test of its own, named after its path: unit/base/buf, component/retry. The other .c
+# files beside them are helpers that every test may use.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+set(sanitizer_environment
+    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    UBSAN_OPTIONS=print_stacktrace=1
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+
+file(GLOB helper_sources CONFIGURE_DEPENDS tests/*.c tests/component/*.c tests/unit/*/*.c)
+set(test_sources ${helper_sources})
+list(FILTER test_sources INCLUDE REGEX "_test\\.c$")
+list(FILTER helper_sources EXCLUDE REGEX "_test\\.c$")
+
+add_library(mesh_test_helpers INTERFACE)
+target_include_directories(mesh_test_helpers INTERFACE tests)
+target_link_libraries(mesh_test_helpers INTERFACE mesh_internal PkgConfig::CMOCKA PkgConfig::DEPS)
+if(helper_sources)
+  add_library(mesh_test_helper_objects STATIC ${helper_sources})
+  target_link_libraries(mesh_test_helper_objects PUBLIC mesh_internal PkgConfig::CMOCKA)
+  target_include_directories(mesh_test_helper_objects PUBLIC tests)
+  target_link_libraries(mesh_test_helpers INTERFACE mesh_test_helper_objects)
+endif()
+
+foreach(source ${test_sources})
+  cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/tests OUTPUT_VARIABLE name)
+  string(REGEX REPLACE "_test\\.c$" "" name ${name})
+  string(REGEX MATCH "^[a-z]+" ring ${name})
+  string(REPLACE "/" "_" target test_${name})
+  add_executable(${target} ${source})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  target_link_libraries(${target} PRIVATE mesh_test_helpers)
+  add_test(NAME ${name} COMMAND ${target})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS ${ring} ENVIRONMENT "${sanitizer_environment}")
+  set_property(GLOBAL APPEND PROPERTY mesh_ring_${ring} ${target})
+endforeach()
+
+# `ninja unit`, `ninja component`: build what one ring needs.
+foreach(ring unit component)
+  get_property(targets GLOBAL PROPERTY mesh_ring_${ring})
+  add_custom_target(${ring} DEPENDS ${targets})
+endforeach()
