@@ -26,13 +26,15 @@ struct loop;
 
 struct loop_conf {
     bool threadless; /* the application drives; no keeper is ever started */
-    bool eager_keeper; /* tests: the keeper drives whenever it can */
 };
 
 /* [any] Opens nothing yet: the first loop_enter() does. */
 int32_t loop_new(const struct loop_conf *conf, struct loop **out);
 /* [any] Ends the keeper and frees. Nothing may be watched any more and nobody may wait. */
 void loop_free(struct loop *loop);
+/* [any] Around fork(): holds the lock, so that the child finds the loop as it is between two turns. */
+void loop_before_fork(struct loop *loop);
+void loop_after_fork_in_parent(struct loop *loop);
 /* [any] In a forked child: closes every descriptor the loop knows, silently, and touches nothing else. The loop and all
  * that belongs to it must not be used again. */
 void loop_abandon(struct loop *loop);
@@ -53,9 +55,9 @@ struct rand *loop_rand(struct loop *loop);
 /* Embedded in its owner. */
 struct loop_io {
     int fd;
-    uint32_t events; /* what is waited for: EPOLLIN, EPOLLOUT or 0 */
+    uint32_t events;                                       /* what is waited for: EPOLLIN, EPOLLOUT or 0 */
     void (*on_ready)(struct loop_io *io, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
-    struct list link;
+    uint32_t slot;                                         /* the loop's; 0: not added */
 };
 
 /* fd and on_ready are set. The descriptor stays the owner's, who closes it after loop_io_remove(). MESH_ERR_IO. */
@@ -105,6 +107,7 @@ void loop_undefer(struct loop_later *later);
 /* On the waiting thread's stack, or in a queue; loop_waiter_init() before each use. */
 struct loop_waiter {
     _Atomic uint32_t state;
+    bool is_done; /* the same as state, known inside already */
     struct list parked;
     struct loop_waiter *next_done;
 };
@@ -120,7 +123,9 @@ void loop_waiter_done(struct loop *loop, struct loop_waiter *waiter);
  * the waiter is still to be done: make sure inside that it never will, or wait again. */
 int32_t loop_wait(struct loop *loop, struct loop_waiter *waiter, uint64_t until_us, bool interruptible);
 
-/* Somebody outside (an application that watches a descriptor) waits for what this loop does: the keeper is to drive
+/* [any] There is work now that nobody may be waiting for: has the keeper exist, which drives when nobody else has for a while. */
+void loop_attend(struct loop *loop);
+/* [any] Somebody outside (an application that watches a descriptor) waits for what this loop does: the keeper is to drive
  * as soon as nobody else does, not after a while. Counted; -1 takes it back. */
 void loop_expect(struct loop *loop, int by);
 
