@@ -47,7 +47,7 @@ bool addr_parse(struct addr *addr, const char *text, size_t len, uint16_t defaul
     size_t ip_len = len;
     uint64_t port = default_port;
 
-    *addr = (struct addr) { 0 };
+    *addr = (struct addr){ 0 };
     if (len > 0 && text[0] == '[') {
         if (!close)
             return false;
@@ -73,7 +73,7 @@ bool addr_unix(struct addr *addr, const char *path)
 {
     size_t len = strlen(path);
 
-    *addr = (struct addr) { .family = ADDR_UNIX, .path = path };
+    *addr = (struct addr){ .family = ADDR_UNIX, .path = path };
     return len > 0 && len < sizeof(((struct sockaddr_un *) 0)->sun_path);
 }
 
@@ -156,7 +156,7 @@ socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *out
 
 bool addr_from_sockaddr(struct addr *addr, const struct sockaddr *from)
 {
-    *addr = (struct addr) { 0 };
+    *addr = (struct addr){ 0 };
     if (from->sa_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *) from;
 

@@ -12,10 +12,10 @@
 enum addr_family { ADDR_NONE = 0, ADDR_IPV4 = 4, ADDR_IPV6 = 6, ADDR_UNIX = 1 };
 
 struct addr {
-    uint8_t family;  /* enum addr_family */
-    uint16_t port;   /* host byte order; 0 for ADDR_UNIX */
-    uint32_t scope;  /* IPv6 link-local interface */
-    uint8_t ip[16];  /* network byte order; the first 4 for ADDR_IPV4 */
+    uint8_t family;   /* enum addr_family */
+    uint16_t port;    /* host byte order; 0 for ADDR_UNIX */
+    uint32_t scope;   /* IPv6 link-local interface */
+    uint8_t ip[16];   /* network byte order; the first 4 for ADDR_IPV4 */
     const char *path; /* ADDR_UNIX: borrowed from whoever made the address, as long as the address lives */
 };
 

@@ -17,6 +17,6 @@
 /* The struct that embeds `member`, from a pointer to the member. */
 #define CONTAINER_OF(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+#define COUNT_OF(array)                 (sizeof(array) / sizeof *(array))
 
 #endif

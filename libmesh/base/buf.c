@@ -102,5 +102,5 @@ void buf_clear(struct buf *b)
 void buf_free(struct buf *b)
 {
     mem_free(b->data);
-    *b = (struct buf) { 0 };
+    *b = (struct buf){ 0 };
 }

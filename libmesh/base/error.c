@@ -2,9 +2,9 @@
 /* One table makes names, classes and texts of the error codes. */
 #include "base/error.h"
 
-#define ENTRY(name, class, text)                                                                                       \
-    {                                                                                                                  \
-        name, class, #name, text                                                                                       \
+#define ENTRY(name, class, text) \
+    {                            \
+        name, class, #name, text \
     }
 
 static const struct error_entry table[] = {

@@ -79,7 +79,7 @@ static inline void list_take_all(struct list *to, struct list *from)
 
 #define LIST_EACH(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 /* The element at pos may be removed in the body; no other one. */
-#define LIST_EACH_SAFE(pos, following, head)                                                                           \
+#define LIST_EACH_SAFE(pos, following, head) \
     for (struct list *pos = (head)->next, *following = pos->next; pos != (head); pos = following, following = pos->next)
 
 #endif

@@ -83,7 +83,7 @@ bool map_put(struct map *map, const char *key, size_t key_len, void *value)
         return false;
     slot = find(map, hash, key, key_len);
     map->count += slot->key == NULL;
-    *slot = (struct map_slot) { .hash = hash, .key = key, .key_len = key_len, .value = value };
+    *slot = (struct map_slot){ .hash = hash, .key = key, .key_len = key_len, .value = value };
     return true;
 }
 
@@ -98,7 +98,7 @@ static void close_hole(struct map *map, size_t hole)
         map->slots[hole] = map->slots[i];
         hole = i;
     }
-    map->slots[hole] = (struct map_slot) { 0 };
+    map->slots[hole] = (struct map_slot){ 0 };
 }
 
 void *map_remove(struct map *map, const char *key, size_t key_len)
@@ -131,5 +131,5 @@ void *map_next(const struct map *map, size_t *at)
 void map_free(struct map *map)
 {
     mem_free(map->slots);
-    *map = (struct map) { 0 };
+    *map = (struct map){ 0 };
 }

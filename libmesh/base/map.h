@@ -19,7 +19,7 @@ struct map_slot {
 
 struct map {
     struct map_slot *slots;
-    size_t mask;  /* slots - 1, a power of two */
+    size_t mask; /* slots - 1, a power of two */
     size_t count;
 };
 
