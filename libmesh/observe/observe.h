@@ -110,7 +110,7 @@ struct json_writer {
 void json_begin(struct json_writer *w, char bracket); /* '{' or '[' */
 void json_end(struct json_writer *w, char bracket);   /* '}' or ']' */
 void json_key(struct json_writer *w, const char *key);
-void json_string(struct json_writer *w, const char *text); /* NULL: null */
+void json_quoted(struct json_writer *w, const char *text); /* a string; NULL: null (json_string is jansson's) */
 void json_number(struct json_writer *w, int64_t number);
 void json_bool(struct json_writer *w, bool value);
 void json_raw(struct json_writer *w, const char *json);
