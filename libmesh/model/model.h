@@ -37,6 +37,7 @@ struct model_target {
     enum model_protocol protocol;
     char *host;         /* name or literal without brackets; the path of TARGET_UNIX */
     uint16_t port;      /* with the scheme's default; 0 for SRV, unix, xds */
+    bool port_written;  /* false: `port` is that default */
     struct addr addr;   /* TARGET_ADDRESS, TARGET_UNIX (path borrowed from host) */
 };
 
@@ -46,6 +47,9 @@ struct model_target {
 int32_t model_target_parse(const char *text, enum model_protocol bare_protocol, struct model_target *out,
                            struct fault *fault);
 void model_target_free(struct model_target *target);
+/* Another protocol for the same place; a port that was not written becomes the new protocol's default. */
+void model_target_set_protocol(struct model_target *target, enum model_protocol protocol);
+uint16_t model_protocol_port(enum model_protocol protocol); /* 80, 443 */
 
 /* ---- endpoints: model/endpoints.c ---- */
 
@@ -66,6 +70,8 @@ enum model_endpoints_state {
     ENDPOINTS_WITHDRAWN, /* the source says there are none ("." in SRV) */
 };
 
+struct model_text;
+
 struct model_endpoints {
     _Atomic uint32_t refs;
     enum model_endpoints_state state;
@@ -73,13 +79,13 @@ struct model_endpoints {
     const char *source;              /* "static", "dns", "srv": constant */
     size_t n;
     struct model_endpoint *endpoints;
-    struct buf text;                 /* zones and names live here; see model_endpoints_text() */
+    struct model_text *text;         /* zones and names live here; see model_endpoints_text() */
 };
 
 /* n zeroed endpoints with weight 1, zone and hostname "". NULL: out of memory. */
 struct model_endpoints *model_endpoints_new(enum model_endpoints_state state, const char *source, size_t n);
-/* A copy of the text that lives as long as the set; the same text is kept once when it repeats the last ones. NULL: out of
- * memory. Only before publishing. */
+/* A copy of the text that lives, unmoved, as long as the set; the same text is kept once when it repeats one of the last
+ * ones. NULL: out of memory. Only before publishing. */
 const char *model_endpoints_text(struct model_endpoints *set, const char *text, size_t len);
 struct model_endpoints *model_endpoints_ref(struct model_endpoints *set);
 void model_endpoints_unref(struct model_endpoints *set);
@@ -97,6 +103,9 @@ enum {
     RETRY_TIMEOUT = 1 << 5,         /* "per-try-timeout" */
     RETRY_RETRIABLE_4XX = 1 << 6,   /* "retriable-4xx": 409 */
 };
+/* "gateway-error" from its bit and back; NULL and false: there is none. */
+const char *policy_retry_name(uint32_t bit);
+bool policy_retry_parse(const char *name, size_t len, uint32_t *bit);
 enum { RETRY_ON_DEFAULT = RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM | RETRY_RESET | RETRY_GATEWAY_ERROR | RETRY_TIMEOUT };
 
 struct policy_retry {
@@ -151,7 +160,10 @@ struct model_cluster {
     char *strings;                /* where the policy's strings live */
 };
 
+/* Everything but the name is zero. NULL: out of memory. */
 struct model_cluster *model_cluster_new(const char *name);
+/* Fills `identity` from the fields, the last step before publishing. */
+void model_cluster_identify(struct model_cluster *cluster);
 struct model_cluster *model_cluster_ref(struct model_cluster *cluster);
 void model_cluster_unref(struct model_cluster *cluster);
 

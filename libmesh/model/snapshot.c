@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clusters and snapshots: counted values that are complete when they are published. */
+#include "model/model.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct model_cluster *model_cluster_new(const char *name)
+{
+    struct model_cluster *cluster = mem_zalloc(sizeof *cluster);
+
+    if (!cluster)
+        return NULL;
+    cluster->refs = 1;
+    cluster->policy.balance = "";
+    cluster->name = mem_strdup(name);
+    if (!cluster->name) {
+        mem_free(cluster);
+        return NULL;
+    }
+    return cluster;
+}
+
+struct model_cluster *model_cluster_ref(struct model_cluster *cluster)
+{
+    if (cluster)
+        atomic_fetch_add_explicit(&cluster->refs, 1, memory_order_relaxed);
+    return cluster;
+}
+
+void model_cluster_unref(struct model_cluster *cluster)
+{
+    if (!cluster || atomic_fetch_sub_explicit(&cluster->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    mem_free(cluster->name);
+    mem_free(cluster->authority);
+    mem_free(cluster->proxy);
+    mem_free(cluster->strings);
+    mem_free(cluster);
+}
+
+static uint64_t mix(uint64_t so_far, uint64_t more)
+{
+    uint64_t both[2] = { so_far, more };
+
+    return hash_bytes(both, sizeof both);
+}
+
+/* No text and the empty text differ. */
+static uint64_t mix_text(uint64_t so_far, const char *text)
+{
+    return mix(so_far, text ? hash_bytes(text, strlen(text)) : 0);
+}
+
+void model_cluster_identify(struct model_cluster *cluster)
+{
+    const struct policy_tls *tls = &cluster->tls;
+    const char *texts[] = { cluster->proxy, tls->ca, tls->cert, tls->key, tls->server_name };
+    uint64_t identity = mix(cluster->protocol, mix((uint64_t) tls->insecure, (uint64_t) tls->min_version));
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        identity = mix_text(identity, texts[i]);
+    cluster->identity = identity;
+}
+
+/* ---- snapshots ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct model_entry *x = a, *y = b;
+
+    return strcmp(x->cluster->name, y->cluster->name);
+}
+
+struct model_snapshot *model_snapshot_new(uint64_t version, const char *zone, const struct model_entry *entries,
+                                          size_t n)
+{
+    struct model_snapshot *snapshot = mem_zalloc(sizeof *snapshot);
+    char *zone_copy = mem_strdup(zone);
+    struct model_entry *copies = n > 0 ? mem_array(n, sizeof *copies) : NULL;
+
+    if (!snapshot || !zone_copy || (n > 0 && !copies)) {
+        mem_free(snapshot);
+        mem_free(zone_copy);
+        mem_free(copies);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        copies[i].cluster = model_cluster_ref(entries[i].cluster);
+        copies[i].endpoints = model_endpoints_ref(entries[i].endpoints);
+    }
+    if (n > 1)
+        qsort(copies, n, sizeof *copies, by_name);
+    *snapshot = (struct model_snapshot){ .refs = 1, .version = version, .zone = zone_copy, .n = n, .entries = copies };
+    return snapshot;
+}
+
+struct model_snapshot *model_snapshot_ref(struct model_snapshot *snapshot)
+{
+    if (snapshot)
+        atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void model_snapshot_unref(struct model_snapshot *snapshot)
+{
+    if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < snapshot->n; i++) {
+        model_cluster_unref(snapshot->entries[i].cluster);
+        model_endpoints_unref(snapshot->entries[i].endpoints);
+    }
+    mem_free((char *) snapshot->zone);
+    mem_free(snapshot->entries);
+    mem_free(snapshot);
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+    return strcmp(name, ((const struct model_entry *) entry)->cluster->name);
+}
+
+const struct model_entry *model_snapshot_find(const struct model_snapshot *snapshot, const char *cluster)
+{
+    if (snapshot->n == 0)
+        return NULL;
+    return bsearch(cluster, snapshot->entries, snapshot->n, sizeof *snapshot->entries, compare_name);
+}
