@@ -3,9 +3,13 @@
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
 set(sanitizer_environment
-    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1:strict_string_checks=1
     UBSAN_OPTIONS=print_stacktrace=1
-    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+    TSAN_OPTIONS=allocator_may_return_null=1:halt_on_error=1:second_deadlock_stack=1)
+set(hang_guard 120)
+if(MESH_SANITIZE)
+  set(hang_guard 300)
+endif()
 
 file(GLOB helper_sources CONFIGURE_DEPENDS tests/*.c tests/component/*.c tests/unit/*/*.c)
 set(test_sources ${helper_sources})
@@ -14,6 +18,7 @@ list(FILTER helper_sources EXCLUDE REGEX "_test\\.c$")
 
 add_library(mesh_test_helpers INTERFACE)
 target_include_directories(mesh_test_helpers INTERFACE tests)
+target_compile_definitions(mesh_test_helpers INTERFACE MESH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(mesh_test_helpers INTERFACE mesh_internal PkgConfig::CMOCKA PkgConfig::DEPS)
 if(helper_sources)
   add_library(mesh_test_helper_objects STATIC ${helper_sources})
@@ -31,7 +36,7 @@ foreach(source ${test_sources})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   target_link_libraries(${target} PRIVATE mesh_test_helpers)
   add_test(NAME ${name} COMMAND ${target})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS ${ring} ENVIRONMENT "${sanitizer_environment}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${hang_guard} LABELS ${ring} ENVIRONMENT "${sanitizer_environment}")
   set_property(GLOBAL APPEND PROPERTY mesh_ring_${ring} ${target})
 endforeach()
 

@@ -18,7 +18,7 @@ static bool parse_ip(struct addr *addr, const char *text, size_t len)
     char copy[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
     char *scope;
 
-    if (len >= sizeof copy)
+    if (len == 0 || len >= sizeof copy || memchr(text, '\0', len))
         return false;
     memcpy(copy, text, len);
     copy[len] = '\0';
@@ -44,11 +44,12 @@ bool addr_parse(struct addr *addr, const char *text, size_t len, uint16_t defaul
     const char *close = len ? memchr(text, ']', len) : NULL;
     const char *colon = len ? memchr(text, ':', len) : NULL;
     const char *port_text = NULL;
+    bool bracketed = len > 0 && text[0] == '[';
     size_t ip_len = len;
     uint64_t port = default_port;
 
     *addr = (struct addr){ 0 };
-    if (len > 0 && text[0] == '[') {
+    if (bracketed) {
         if (!close)
             return false;
         ip_len = (size_t) (close - text) - 1;
@@ -64,6 +65,8 @@ bool addr_parse(struct addr *addr, const char *text, size_t len, uint16_t defaul
     if (port_text && !text_to_u64(port_text, (size_t) (text + len - port_text), &port))
         return false;
     if (port > UINT16_MAX || !parse_ip(addr, text, ip_len))
+        return false;
+    if (bracketed && addr->family != ADDR_IPV6)
         return false;
     addr->port = (uint16_t) port;
     return true;

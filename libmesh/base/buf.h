@@ -19,9 +19,10 @@ static inline size_t buf_len(const struct buf *b)
     return b->end - b->start;
 }
 
+/* NULL while nothing was ever put in. */
 static inline const uint8_t *buf_bytes(const struct buf *b)
 {
-    return b->data + b->start;
+    return b->data ? b->data + b->start : NULL;
 }
 
 /* Room for n more bytes at the end; NULL when out of memory. Tell buf_added() how many were written. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one clock: monotonic microseconds for everything that waits, the wall clock for log lines only. Tests replace both. */
+/* The one clock: monotonic microseconds for everything that waits, the wall clock for log lines only. Tests replace the
+ * first. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
