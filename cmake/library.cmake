@@ -4,7 +4,7 @@ file(GLOB MESH_SOURCES CONFIGURE_DEPENDS libmesh/*/*.c)
 
 add_library(mesh_objects OBJECT ${MESH_SOURCES})
 set_target_properties(mesh_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
-target_include_directories(mesh_objects PUBLIC include libmesh SYSTEM PRIVATE ${XXHASH_INCLUDE_DIRS})
+target_include_directories(mesh_objects PUBLIC include libmesh PRIVATE ${XXHASH_INCLUDE_DIRS})
 target_link_libraries(mesh_objects PUBLIC PkgConfig::DEPS Threads::Threads)
 
 add_library(mesh_internal STATIC $<TARGET_OBJECTS:mesh_objects>)
