@@ -140,6 +140,7 @@ int32_t http_stream_open(struct http_conn *conn, struct http_stream *stream, con
         return MESH_ERR_AGAIN;
     stream->conn = conn;
     stream->impl = NULL;
+    stream->impl_bits = 0;
     stream->id = 0;
     stream->sent = stream->had_head = false;
     stream->bytes_sent = stream->bytes_received = 0;

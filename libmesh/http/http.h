@@ -32,9 +32,10 @@ enum http_reach {
 };
 
 struct http_result {
-    int32_t err; /* 0: the answer is whole; else MESH_ERR_RESET, _PROTOCOL, _TOO_LARGE, _TIMEOUT (silent peer), _NOMEM, ... */
+    int32_t err; /* 0: the answer is whole; else MESH_ERR_RESET (a silent peer's too), _PROTOCOL, _TOO_LARGE, _NOMEM, ... */
     enum http_reach reach;
     const struct fault *fault; /* with err; borrowed for the call */
+    bool wants_http1; /* the peer answers this only over HTTP/1.1 (HTTP_1_1_REQUIRED) */
 };
 
 /* What a stream tells its owner. One const table an owner type. */
@@ -59,6 +60,7 @@ struct http_stream {
     struct http_conn *conn; /* NULL before opening and after the end */
     struct list link;       /* in its connection */
     void *impl;             /* of the connection's kind */
+    uint32_t impl_bits;     /* the same */
     int32_t id;
     bool hold;              /* see on_data */
     bool sent;              /* the head has been handed to the socket */
@@ -80,7 +82,8 @@ struct http_request {
     uint64_t deadline_us;  /* of this attempt; informative for h1 */
 };
 
-/* What a connection tells its owner. */
+/* What a connection tells its owner. `why` has code 0 when the end is an orderly one (GOAWAY without error, idle, age, ids used
+ * up, drained). on_draining() comes before on_closed() unless the owner itself asked for the end. */
 struct http_conn_ops {
     /* A stream has ended, or the peer allows more: http_conn_room() may have grown. */
     void (*on_room)(struct http_conn *conn);

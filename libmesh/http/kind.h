@@ -18,8 +18,7 @@
 /* All members are set unless they say otherwise. */
 struct http_conn_kind {
     enum http_protocol protocol;
-    /* Neither is asked for a connection that is draining or closed. */
-    uint32_t (*room)(const struct http_conn *conn);
+    uint32_t (*room)(const struct http_conn *conn); /* not asked when draining or closed */
     uint32_t (*limit)(const struct http_conn *conn);
     bool (*silent)(const struct http_conn *conn);    /* may be NULL: never */
     void (*silence_changed)(struct http_conn *conn); /* conf.silence_us is new; may be NULL */
