@@ -9,6 +9,8 @@ endif()
 
 list(TRANSFORM DEPS_LIBRARIES PREPEND -l OUTPUT_VARIABLE PC_LIBS_PRIVATE)
 list(JOIN PC_LIBS_PRIVATE " " PC_LIBS_PRIVATE)
+file(RELATIVE_PATH PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX}) # `--prefix` may move it all
+string(REGEX REPLACE "/$" "" PC_PREFIX ${PC_PREFIX})
 cmake_path(APPEND PC_LIBDIR "\${prefix}" ${CMAKE_INSTALL_LIBDIR}) # absolute folders stay absolute
 cmake_path(APPEND PC_INCLUDEDIR "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(cmake/mesh.pc.in mesh.pc @ONLY)

@@ -45,3 +45,13 @@ foreach(ring unit component)
   get_property(targets GLOBAL PROPERTY mesh_ring_${ring})
   add_custom_target(${ring} DEPENDS ${targets})
 endforeach()
+
+# What others get: the library installed into a prefix of its own, then found, linked and run.
+if(NOT MESH_SANITIZE AND NOT MESH_COVERAGE)
+  foreach(case install pkg_config cmake command)
+    add_test(NAME install/${case} COMMAND ${PROJECT_SOURCE_DIR}/tests/install/run ${PROJECT_BINARY_DIR} ${case})
+    set_tests_properties(install/${case} PROPERTIES TIMEOUT ${hang_guard} LABELS install FIXTURES_REQUIRED prefix
+                                                    SKIP_RETURN_CODE 77)
+  endforeach()
+  set_tests_properties(install/install PROPERTIES FIXTURES_REQUIRED "" FIXTURES_SETUP prefix)
+endif()

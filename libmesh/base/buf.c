@@ -30,16 +30,16 @@ static bool grow(struct buf *b, size_t wanted)
 
 uint8_t *buf_room(struct buf *b, size_t n)
 {
-    if (b->cap - b->end >= n && b->data)
-        return b->data + b->end;
-    if (b->start > 0) {
+    if (!b->data)
+        return grow(b, n) ? b->data : NULL;
+    if (b->cap - b->end < n && b->start > 0) {
         memmove(b->data, b->data + b->start, buf_len(b));
         b->end -= b->start;
         b->start = 0;
     }
     if (n > SIZE_MAX - b->end)
         return NULL;
-    if ((b->cap - b->end < n || !b->data) && !grow(b, b->end + n))
+    if (b->cap - b->end < n && !grow(b, b->end + n))
         return NULL;
     return b->data + b->end;
 }
