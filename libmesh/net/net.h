@@ -29,7 +29,7 @@ struct net_tls_conf {
     int min_version;       /* 12 or 13; 0: 12 */
 };
 
-/* Reads the files. MESH_ERR_TLS or MESH_ERR_IO with a sentence that names the file, MESH_ERR_NOMEM. */
+/* Reads the files. MESH_ERR_INVALID, or MESH_ERR_TLS or MESH_ERR_IO with a sentence that names the file, MESH_ERR_NOMEM. */
 int32_t net_tls_new(const struct net_tls_conf *conf, struct net_tls **out, struct fault *fault);
 struct net_tls *net_tls_ref(struct net_tls *tls);
 void net_tls_unref(struct net_tls *tls); /* NULL is fine */
@@ -46,11 +46,12 @@ enum {
 int net_stream_fd(const struct net_stream *stream);
 /* More than 0: bytes read; 0: the peer has ended, properly; NET_AGAIN; NET_FAILED (also a TLS end without close-notify). */
 ssize_t net_stream_read(struct net_stream *stream, void *buf, size_t cap);
-/* More than 0: bytes written, maybe fewer than len; NET_AGAIN; NET_FAILED. Never raises SIGPIPE. */
+/* More than 0: bytes written, maybe fewer than len; NET_AGAIN; NET_FAILED. Never raises SIGPIPE. len is above 0.
+ * After NET_AGAIN the next write begins with the same bytes and is not shorter: TLS may have encrypted them already. */
 ssize_t net_stream_write(struct net_stream *stream, const void *bytes, size_t len);
 /* EPOLLIN and EPOLLOUT that the last NET_AGAIN of read and of write need (TLS may need either for both). */
 uint32_t net_stream_wants(const struct net_stream *stream, bool has_output);
-/* Bytes are decrypted already and wait in the TLS layer: read before polling. */
+/* Bytes wait in the TLS layer already, also right after the dial: read until NET_AGAIN before polling. */
 bool net_stream_pending(const struct net_stream *stream);
 const struct fault *net_stream_fault(const struct net_stream *stream);
 /* "h2", "http/1.1", or "" when none was agreed. */
@@ -76,10 +77,11 @@ struct net_dial_conf {
     const char *alpn;         /* "h2", "h2,http/1.1", NULL: none. Copied */
 };
 
-/* err 0: `stream` is yours. Else NULL and the fault: MESH_ERR_CONNECT, MESH_ERR_TLS, MESH_ERR_TIMEOUT, MESH_ERR_NOMEM. */
+/* err 0: `stream` is yours. Else NULL and the fault: MESH_ERR_CONNECT, MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM. */
 typedef void (*net_dialled_fn)(void *user, int32_t err, struct net_stream *stream, const struct fault *fault);
 
-/* on_done comes exactly once, unless cancelled, never from within this call. The dial frees itself before it. */
+/* on_done comes exactly once, unless cancelled, never from within this call. The dial frees itself before it.
+ * MESH_ERR_INVALID (no address, no server_name with TLS, malformed alpn), MESH_ERR_NOMEM. */
 int32_t net_dial_start(struct loop *loop, const struct net_dial_conf *conf, net_dialled_fn on_done, void *user,
                        struct net_dial **out);
 void net_dial_cancel(struct net_dial *dial);
@@ -91,8 +93,9 @@ struct net_lookup;
 
 struct net_resolver_conf {
     const char *servers;  /* "10.0.0.2,127.0.0.1:8600,[::1]:53"; NULL: the system's (resolv.conf). Copied */
-    uint32_t timeout_ms;  /* of one query; 0: 2000 */
+    uint32_t timeout_ms;  /* of the first try, doubled for each one after it; 0: 2000 */
     uint32_t tries;       /* per server; 0: 2 */
+    const char *resolv_conf; /* NULL: /etc/resolv.conf. Copied */
 };
 
 int32_t net_resolver_new(struct loop *loop, const struct net_resolver_conf *conf, struct net_resolver **out,
@@ -118,15 +121,17 @@ struct net_answer {
     uint32_t ttl_s;           /* least of the records; 0 when unknown or failed */
     const struct addr *addrs; /* net_lookup_host(): port 0, in the order of preference (RFC 6724) */
     size_t n_addrs;
-    const struct net_srv *srvs; /* net_lookup_srv(): sorted by priority, then weight descending */
+    const struct net_srv *srvs; /* net_lookup_srv(): sorted by priority, then weight descending; no two are the same */
     size_t n_srvs;
+    bool partial;             /* one of A and AAAA was not answered: what is here is true, and maybe not everything */
     const char *from;         /* "hosts file", "dns", "literal" */
 };
 
 /* Everything in the answer is borrowed for the call. */
 typedef void (*net_answered_fn)(void *user, const struct net_answer *answer);
 
-/* A and AAAA, by hosts file and search rules as the system's resolver. Once, never from within this call. Names are copied. */
+/* A and AAAA, by hosts file and search rules as the system's resolver. Once, never from within this call. Names are copied.
+ * MESH_ERR_NOMEM; everything else that goes wrong is an answer. */
 int32_t net_lookup_host(struct net_resolver *resolver, const char *name, net_answered_fn on_done, void *user,
                         struct net_lookup **out);
 int32_t net_lookup_srv(struct net_resolver *resolver, const char *name, net_answered_fn on_done, void *user,
