@@ -40,6 +40,11 @@ struct fake_held {
     size_t len;
 };
 
+struct fake_out {
+    uint8_t bytes[FAKE_MESSAGE];
+    size_t len;
+};
+
 struct fake_dns {
     pthread_t thread;
     pthread_mutex_t lock;
@@ -49,14 +54,10 @@ struct fake_dns {
     unsigned n_rules, n_held, asked_tcp;
     struct fake_rule rules[FAKE_RULES];
     struct fake_held held[FAKE_HELD];
+    struct fake_out out; /* the answer in the making */
 };
 
 /* ---- answers ---- */
-
-struct fake_out {
-    uint8_t bytes[FAKE_MESSAGE];
-    size_t len;
-};
 
 static inline void fake_put(struct fake_out *out, const void *bytes, size_t n)
 {
@@ -236,7 +237,6 @@ static inline void fake_send(const struct fake_dns *dns, const struct fake_out *
 
 static inline void fake_serve_udp(struct fake_dns *dns)
 {
-    static struct fake_out out;
     uint8_t query[1500];
     struct sockaddr_in from;
     socklen_t from_len = sizeof from;
@@ -245,30 +245,29 @@ static inline void fake_serve_udp(struct fake_dns *dns)
 
     if (n < 12)
         return;
-    behaviour = fake_answer(dns, query, (size_t) n, false, &out);
+    behaviour = fake_answer(dns, query, (size_t) n, false, &dns->out);
     if (behaviour & FAKE_DROP)
         return;
-    if (behaviour & FAKE_LATE && dns->n_held < FAKE_HELD && out.len <= sizeof dns->held[0].bytes) {
+    if (behaviour & FAKE_LATE && dns->n_held < FAKE_HELD && dns->out.len <= sizeof dns->held[0].bytes) {
         struct fake_held *held = &dns->held[dns->n_held++];
 
         held->to = from;
-        held->len = out.len;
-        memcpy(held->bytes, out.bytes, out.len);
+        held->len = dns->out.len;
+        memcpy(held->bytes, dns->out.bytes, dns->out.len);
         return;
     }
     if (behaviour & FAKE_WRONG_ID) {
-        out.bytes[0] ^= 0x55;
-        out.bytes[3] = (uint8_t) ((out.bytes[3] & 0xf0) | FAKE_NXDOMAIN);
-        fake_send(dns, &out, &from);
-        out.bytes[0] ^= 0x55;
-        out.bytes[3] &= 0xf0;
+        dns->out.bytes[0] ^= 0x55;
+        dns->out.bytes[3] = (uint8_t) ((dns->out.bytes[3] & 0xf0) | FAKE_NXDOMAIN);
+        fake_send(dns, &dns->out, &from);
+        dns->out.bytes[0] ^= 0x55;
+        dns->out.bytes[3] &= 0xf0;
     }
-    fake_send(dns, &out, &from);
+    fake_send(dns, &dns->out, &from);
 }
 
 static inline void fake_serve_tcp(struct fake_dns *dns)
 {
-    static struct fake_out out;
     int fd = accept(dns->tcp, NULL, NULL);
     uint8_t query[1500], head[2];
     struct timeval limit = { .tv_sec = 5 };
@@ -282,15 +281,14 @@ static inline void fake_serve_tcp(struct fake_dns *dns)
         if (len > sizeof query || recv(fd, query, len, MSG_WAITALL) != (ssize_t) len)
             break;
         dns->asked_tcp++;
-        if (fake_answer(dns, query, len, true, &out) & FAKE_DROP)
+        if (fake_answer(dns, query, len, true, &dns->out) & FAKE_DROP)
             break;
-        head[0] = (uint8_t) (out.len >> 8);
-        head[1] = (uint8_t) out.len;
-        if (send(fd, head, 2, MSG_NOSIGNAL) != 2 || send(fd, out.bytes, out.len, MSG_NOSIGNAL) != (ssize_t) out.len)
+        head[0] = (uint8_t) (dns->out.len >> 8);
+        head[1] = (uint8_t) dns->out.len;
+        if (send(fd, head, 2, MSG_NOSIGNAL) != 2 ||
+            send(fd, dns->out.bytes, dns->out.len, MSG_NOSIGNAL) != (ssize_t) dns->out.len)
             break;
-        if (dns->n_rules == 0)
-            break;
-        /* One question a connection is enough; a second one comes on the next. */
+        /* More questions on this connection come soon, or on another one. */
         struct pollfd more = { .fd = fd, .events = POLLIN };
 
         if (poll(&more, 1, 50) <= 0)
@@ -408,6 +406,16 @@ static inline unsigned fake_dns_asked(struct fake_dns *dns, const char *name, un
     pthread_mutex_lock(&dns->lock);
     rule = fake_find(dns, name, type);
     n = rule ? rule->asked : 0;
+    pthread_mutex_unlock(&dns->lock);
+    return n;
+}
+
+static inline unsigned fake_dns_asked_tcp(struct fake_dns *dns)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&dns->lock);
+    n = dns->asked_tcp;
     pthread_mutex_unlock(&dns->lock);
     return n;
 }
