@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Of two endpoints drawn by weight, the one with fewer attempts in flight (Mitzenmacher: The Power of Two Choices in
+ * Randomized Load Balancing, 2001). */
+#include "balance/balance.h"
+
+static struct balancer self = { &balance_least_request };
+
+static struct balancer *make(void)
+{
+    return &self;
+}
+
+static void drop(struct balancer *balancer)
+{
+    (void) balancer;
+}
+
+static uint32_t active(const struct balance_view *view, size_t at)
+{
+    return atomic_load_explicit(&view->endpoints[at]->active, memory_order_relaxed);
+}
+
+static size_t pick(struct balancer *balancer, const struct balance_view *view, const struct balance_hint *hint,
+                   struct rand *dice)
+{
+    size_t a = balance_view_sample(view, dice), b;
+
+    (void) balancer, (void) hint;
+    if (view->n == 1)
+        return a;
+    b = balance_view_sample(view, dice);
+    if (b == a) /* two different ones, or an idle endpoint may lose to a busy one drawn twice */
+        b = (a + 1 + (size_t) rand_below(dice, view->n - 1)) % view->n;
+    return active(view, b) < active(view, a) ? b : a;
+}
+
+const struct balance_ops balance_least_request = { "least_request", make, pick, drop };

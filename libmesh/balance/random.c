@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One endpoint at random, by weight. */
+#include "balance/balance.h"
+
+static struct balancer self = { &balance_random };
+
+static struct balancer *make(void)
+{
+    return &self;
+}
+
+static void drop(struct balancer *balancer)
+{
+    (void) balancer;
+}
+
+static size_t pick(struct balancer *balancer, const struct balance_view *view, const struct balance_hint *hint,
+                   struct rand *dice)
+{
+    (void) balancer, (void) hint;
+    return balance_view_sample(view, dice);
+}
+
+const struct balance_ops balance_random = { "random", make, pick, drop };

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One after the other; with unequal weights the sequence walks through the sum of weights in steps that visit each endpoint
+ * as often as its weight says, well mixed (a low-discrepancy walk by the golden ratio). */
+#include "balance/balance.h"
+
+struct round_robin {
+    struct balancer balancer;
+    uint64_t turn;
+    uint64_t phase; /* fraction of 2^64 */
+    bool begun;
+};
+
+static struct balancer *make(void)
+{
+    struct round_robin *self = mem_zalloc(sizeof *self);
+
+    if (!self)
+        return NULL;
+    self->balancer.ops = &balance_round_robin;
+    return &self->balancer;
+}
+
+static void drop(struct balancer *balancer)
+{
+    mem_free(balancer);
+}
+
+static size_t pick_weighted(struct round_robin *self, const struct balance_view *view)
+{
+    __extension__ typedef unsigned __int128 wide;
+    uint64_t sum = view->weight_sums[view->n - 1];
+
+    self->phase += UINT64_C(0x9e3779b97f4a7c15);
+    return balance_view_at_weight(view, (uint64_t) (((wide) self->phase * sum) >> 64));
+}
+
+static size_t pick(struct balancer *balancer, const struct balance_view *view, const struct balance_hint *hint,
+                   struct rand *dice)
+{
+    struct round_robin *self = CONTAINER_OF(balancer, struct round_robin, balancer);
+
+    (void) hint;
+    if (!self->begun) { /* clients that start together do not all begin with the same endpoint */
+        self->turn = rand_u64(dice);
+        self->phase = rand_u64(dice);
+        self->begun = true;
+    }
+    return view->weight_sums ? pick_weighted(self, view) : (size_t) (self->turn++ % view->n);
+}
+
+const struct balance_ops balance_round_robin = { "round_robin", make, pick, drop };

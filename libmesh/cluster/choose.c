@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which endpoint gets an attempt: the view of those that may, and the balancer's choice among them. */
+#include "cluster/state.h"
+
+/* The best priority with somebody usable; the best of all when nobody is (panic). */
+static uint32_t priority_in_use(const struct cluster *cluster, bool *panic)
+{
+    uint32_t best = UINT32_MAX, best_usable = UINT32_MAX;
+
+    LIST_EACH(link, &cluster->endpoints) {
+        const struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        if (endpoint->priority < best)
+            best = endpoint->priority;
+        if (endpoint->priority < best_usable && endpoint_usable(endpoint))
+            best_usable = endpoint->priority;
+    }
+    *panic = best_usable == UINT32_MAX && best != UINT32_MAX;
+    return *panic ? best : best_usable;
+}
+
+static void tell_panic(struct cluster *cluster, bool panic)
+{
+    if (panic == cluster->panicking)
+        return;
+    cluster->panicking = panic;
+    OBSERVE(cluster->env.observe, panic ? MESH_LOG_WARN : MESH_LOG_INFO, panic ? "panic_begins" : "panic_ends",
+            FIELD_TEXT("cluster", cluster->conf->name), FIELD_NUMBER("endpoints", cluster->n_endpoints));
+}
+
+bool cluster_build_view(struct cluster *cluster)
+{
+    struct endpoint **members = mem_array(cluster->n_endpoints, sizeof *members);
+    struct balance_endpoint **balanced = mem_array(cluster->n_endpoints, sizeof *balanced);
+    uint32_t priority;
+    size_t n = 0;
+    bool panic = false;
+
+    if (!members || !balanced)
+        goto fail;
+    priority = priority_in_use(cluster, &panic);
+    LIST_EACH(link, &cluster->endpoints) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        if (endpoint->priority != priority || (!panic && !endpoint_usable(endpoint)))
+            continue;
+        members[n] = endpoint;
+        balanced[n++] = &endpoint->stats->balance;
+    }
+    if (!balance_view_build(&cluster->view, balanced, n))
+        goto fail;
+    mem_free(balanced);
+    mem_free(cluster->members);
+    cluster->members = members;
+    tell_panic(cluster, panic);
+    return true;
+fail:
+    mem_free(members);
+    mem_free(balanced);
+    return false;
+}
+
+/* Out of memory leaves the old view, whose endpoints are all still there: removed ones are kept until the next success. */
+void cluster_on_rebuild(struct loop_later *later)
+{
+    struct cluster *cluster = CONTAINER_OF(later, struct cluster, rebuild);
+
+    cluster_build_view(cluster);
+}
+
+void cluster_health_changed(struct cluster *cluster)
+{
+    loop_defer(cluster->env.loop, &cluster->rebuild);
+}
+
+void cluster_on_sweep(struct loop_later *later)
+{
+    struct cluster *cluster = CONTAINER_OF(later, struct cluster, sweep);
+
+    if (!cluster_build_view(cluster))
+        return;
+    LIST_EACH_SAFE(link, next, &cluster->leaving) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        if (endpoint_is_idle(endpoint))
+            endpoint_free(endpoint);
+    }
+}
+
+void cluster_sweep_later(struct cluster *cluster)
+{
+    loop_defer(cluster->env.loop, &cluster->sweep);
+}
+
+/* ---- choosing ---- */
+
+static int32_t nobody(const struct cluster *cluster, struct fault *fault)
+{
+    const struct model_endpoints *set = cluster->set;
+
+    if (set->state == ENDPOINTS_PENDING)
+        return MESH_ERR_AGAIN;
+    if (set->state == ENDPOINTS_FAILED) {
+        *fault = set->fault;
+        return fault->code;
+    }
+    if (set->state == ENDPOINTS_WITHDRAWN)
+        return fault_set(fault, MESH_ERR_NO_HEALTHY, "the service is withdrawn: its SRV record has the target \".\"");
+    return fault_set(fault, MESH_ERR_NO_HEALTHY, "the cluster has no endpoints (source: %s)", set->source);
+}
+
+/* An endpoint that fell silent since the view was made is passed over while another is left. */
+static struct endpoint *pick(struct cluster *cluster, struct balance_hint *hint, struct balance_endpoint **tried)
+{
+    struct endpoint *first = NULL;
+
+    for (;;) {
+        int64_t at = balance_pick(cluster->balancer, &cluster->view, hint, loop_rand(cluster->env.loop));
+        struct endpoint *endpoint = cluster->members[at];
+
+        if (!first)
+            first = endpoint;
+        if (cluster->panicking || endpoint_usable(endpoint))
+            return endpoint;
+        if (hint->n_tried == 2 * CLUSTER_MOST_TRIED || hint->n_tried >= cluster->view.n)
+            return first;
+        tried[hint->n_tried++] = &endpoint->stats->balance;
+    }
+}
+
+int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint, struct endpoint **out,
+                       struct fault *fault)
+{
+    struct balance_endpoint *tried[2 * CLUSTER_MOST_TRIED];
+    struct balance_hint balance = { .key = hint->key, .tried = tried };
+
+    *out = NULL;
+    if (cluster->view.n == 0)
+        return nobody(cluster, fault);
+    while (balance.n_tried < hint->n_tried && balance.n_tried < CLUSTER_MOST_TRIED) {
+        tried[balance.n_tried] = &hint->tried[balance.n_tried]->stats->balance;
+        balance.n_tried++;
+    }
+    *out = pick(cluster, &balance, tried);
+    return endpoint_open_pool(*out, fault);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One cluster in one loop: its state, its limits, and the choice of an endpoint. */
+#include "cluster/cluster.h"
+
+#include <string.h>
+
+#include "cluster/state.h"
+
+/* ---- making, changing, ending ---- */
+
+static struct balancer *balancer_for(const struct model_cluster *conf)
+{
+    const struct balance_ops *ops = balance_find(conf->policy.balance);
+
+    return (ops ? ops : &balance_least_request)->make();
+}
+
+int32_t cluster_new(const struct cluster_env *env, const struct model_entry *entry, struct cluster_shared *shared,
+                    struct cluster **out)
+{
+    struct cluster *cluster = mem_zalloc(sizeof *cluster);
+
+    *out = NULL;
+    if (!cluster)
+        return MESH_ERR_NOMEM;
+    cluster->env = *env;
+    cluster->refs = 1;
+    cluster->shared = cluster_shared_ref(shared);
+    cluster->conf = model_cluster_ref(entry->cluster);
+    cluster->set = model_endpoints_ref(entry->endpoints);
+    list_init(&cluster->endpoints);
+    list_init(&cluster->leaving);
+    list_init(&cluster->waiters);
+    cluster->rebuild.run = cluster_on_rebuild;
+    cluster->sweep.run = cluster_on_sweep;
+    shared->limits.max_connections = entry->cluster->policy.breaker.max_connections;
+    cluster->balancer = balancer_for(entry->cluster);
+    if (!cluster->balancer || cluster_take_set(cluster, entry->endpoints, false) != 0 || !cluster_build_view(cluster)) {
+        cluster_unref(cluster);
+        return MESH_ERR_NOMEM;
+    }
+    *out = cluster;
+    return 0;
+}
+
+void cluster_ref(struct cluster *cluster)
+{
+    cluster->refs++;
+}
+
+static void free_endpoints(struct list *endpoints)
+{
+    LIST_EACH_SAFE(link, next, endpoints) {
+        endpoint_free(CONTAINER_OF(link, struct endpoint, link));
+    }
+}
+
+void cluster_unref(struct cluster *cluster)
+{
+    if (!cluster || --cluster->refs > 0)
+        return;
+    free_endpoints(&cluster->endpoints);
+    free_endpoints(&cluster->leaving);
+    loop_undefer(&cluster->rebuild);
+    loop_undefer(&cluster->sweep);
+    balance_view_free(&cluster->view);
+    mem_free(cluster->members);
+    if (cluster->balancer)
+        cluster->balancer->ops->free(cluster->balancer);
+    net_tls_unref(cluster->tls);
+    model_endpoints_unref(cluster->set);
+    model_cluster_unref(cluster->conf);
+    cluster_shared_unref(cluster->shared);
+    mem_free(cluster);
+}
+
+static void tell_waiters(struct cluster *cluster)
+{
+    struct list waiters;
+
+    list_init(&waiters);
+    list_take_all(&waiters, &cluster->waiters);
+    while (!list_empty(&waiters)) {
+        struct cluster_waiter *waiter = CONTAINER_OF(waiters.next, struct cluster_waiter, link);
+
+        list_remove(&waiter->link);
+        waiter->on_changed(waiter);
+    }
+}
+
+/* Whether connections made by the one are good for the other. */
+static bool same_transport(const struct model_cluster *a, const struct model_cluster *b)
+{
+    const struct policy *p = &a->policy, *q = &b->policy;
+
+    return a->identity == b->identity && p->connect_timeout_ms == q->connect_timeout_ms &&
+           p->window_bytes == q->window_bytes && p->max_header_bytes == q->max_header_bytes &&
+           p->connection_idle_ms == q->connection_idle_ms && p->connection_age_ms == q->connection_age_ms &&
+           p->silence_ms == q->silence_ms;
+}
+
+static void adopt_conf(struct cluster *cluster, struct model_cluster *conf, struct balancer *balancer)
+{
+    cluster->balancer->ops->free(cluster->balancer);
+    cluster->balancer = balancer;
+    model_cluster_ref(conf);
+    model_cluster_unref(cluster->conf);
+    cluster->conf = conf;
+    cluster->shared->limits.max_connections = conf->policy.breaker.max_connections;
+}
+
+int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
+{
+    bool new_conf = entry->cluster != cluster->conf;
+    bool replace = new_conf && !same_transport(entry->cluster, cluster->conf);
+    struct balancer *balancer = NULL;
+    int32_t err = 0;
+
+    if (new_conf) {
+        balancer = balancer_for(entry->cluster);
+        if (!balancer)
+            return MESH_ERR_NOMEM;
+    }
+    if (replace || entry->endpoints != cluster->set)
+        err = cluster_take_set(cluster, entry->endpoints, replace);
+    if (err) {
+        if (balancer)
+            balancer->ops->free(balancer);
+        return err;
+    }
+    model_endpoints_ref(entry->endpoints);
+    model_endpoints_unref(cluster->set);
+    cluster->set = entry->endpoints;
+    if (replace) {
+        net_tls_unref(cluster->tls);
+        cluster->tls = NULL;
+    }
+    if (new_conf)
+        adopt_conf(cluster, entry->cluster, balancer);
+    if (!cluster_build_view(cluster))
+        cluster_health_changed(cluster); /* tried again at the end of the turn */
+    if (cluster->set->state != ENDPOINTS_PENDING)
+        tell_waiters(cluster);
+    return 0;
+}
+
+void cluster_drain(struct cluster *cluster)
+{
+    LIST_EACH(link, &cluster->endpoints) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        if (endpoint->pool)
+            pool_drain(endpoint->pool);
+    }
+}
+
+static void close_endpoints(struct list *endpoints, int32_t err, const char *why)
+{
+    LIST_EACH(link, endpoints) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        if (endpoint->pool)
+            pool_close(endpoint->pool, err, why);
+    }
+}
+
+void cluster_close(struct cluster *cluster, int32_t err, const char *why)
+{
+    close_endpoints(&cluster->endpoints, err, why);
+    close_endpoints(&cluster->leaving, err, why);
+}
+
+bool cluster_is_idle(const struct cluster *cluster)
+{
+    LIST_EACH(link, &cluster->endpoints) {
+        if (!endpoint_is_idle(CONTAINER_OF(link, struct endpoint, link)))
+            return false;
+    }
+    return list_empty(&cluster->leaving);
+}
+
+void cluster_wait(struct cluster *cluster, struct cluster_waiter *waiter)
+{
+    list_push_back(&cluster->waiters, &waiter->link);
+}
+
+void cluster_forget(struct cluster_waiter *waiter)
+{
+    list_remove(&waiter->link);
+}
+
+/* ---- the circuit breaker ---- */
+
+static int32_t count(_Atomic uint32_t *counter, uint32_t most, const struct cluster *cluster, const char *key,
+                     struct fault *fault)
+{
+    if (atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) < most)
+        return 0;
+    atomic_fetch_sub_explicit(counter, 1, memory_order_relaxed);
+    return fault_set(fault, MESH_ERR_OVERFLOW, "service \"%s\": its breaker.%s %u is reached; nothing was sent",
+                     cluster->conf->name, key, most);
+}
+
+int32_t cluster_enter(struct cluster *cluster, struct fault *fault)
+{
+    return count(&cluster->shared->active, cluster->conf->policy.breaker.max_requests, cluster, "max_requests", fault);
+}
+
+void cluster_leave(struct cluster *cluster)
+{
+    atomic_fetch_sub_explicit(&cluster->shared->active, 1, memory_order_relaxed);
+}
+
+int32_t cluster_enter_waiting(struct cluster *cluster, struct fault *fault)
+{
+    return count(&cluster->shared->pending, cluster->conf->policy.breaker.max_pending, cluster, "max_pending", fault);
+}
+
+void cluster_leave_waiting(struct cluster *cluster)
+{
+    atomic_fetch_sub_explicit(&cluster->shared->pending, 1, memory_order_relaxed);
+}

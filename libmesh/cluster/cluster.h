@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door of cluster/: who is in a cluster, who is well, and what it may carry. One object per loop, used inside; what all
+ * loops of a client share of it is in struct cluster_shared (atomics).
+ *
+ * Vocabulary
+ *   usable    not in doubt: its last connecting did not fail and its connections are not silent (pool/pool.h)
+ *   panic     nobody is usable: everybody gets requests, since a client never causes the outage
+ * Life of an endpoint: in the newest set → removed (draining: no new attempts) → gone when the last attempt has ended. */
+#ifndef CLUSTER_CLUSTER_H
+#define CLUSTER_CLUSTER_H
+
+#include <pthread.h>
+
+#include "balance/balance.h"
+#include "cluster/budget.h"
+#include "cluster/latency.h"
+#include "model/model.h"
+#include "observe/observe.h"
+#include "pool/pool.h"
+
+/* ---- what loops share ---- */
+
+/* One endpoint's figures. */
+struct endpoint_stats {
+    struct balance_endpoint balance;
+    _Atomic uint32_t refs;
+    _Atomic uint64_t attempts, failures;
+    char address[]; /* "10.0.0.7:8080" */
+};
+
+struct cluster_shared {
+    _Atomic uint32_t refs;
+    struct pool_limits limits;
+    _Atomic uint32_t active, pending; /* requests running; requests waiting for an endpoint or a connection */
+    struct budget budget;
+    pthread_mutex_t lock;
+    struct map stats; /* struct endpoint_stats by address, with the lock */
+};
+
+struct cluster_shared *cluster_shared_new(void); /* NULL: out of memory */
+struct cluster_shared *cluster_shared_ref(struct cluster_shared *shared);
+void cluster_shared_unref(struct cluster_shared *shared);
+
+/* ---- endpoints ---- */
+
+struct cluster;
+
+struct endpoint {
+    struct cluster *cluster;
+    struct endpoint_stats *stats;
+    struct pool *pool;          /* made at first use */
+    struct model_cluster *conf; /* what the pool was made by: a reference */
+    struct addr addrs[2];
+    size_t n_addrs;
+    uint32_t weight, priority;
+    uint32_t attempts; /* running, in this loop */
+    uint32_t holds;    /* requests that remember having tried it */
+    bool removed;
+    bool seen; /* while a new set is matched */
+    struct latency latency;
+    uint64_t silence_set_us;
+    struct list link;                      /* in cluster.endpoints or cluster.leaving */
+    const char *address, *zone, *hostname; /* in `texts`, or the stats */
+    char texts[];
+};
+
+/* ---- clusters ---- */
+
+struct cluster_env {
+    struct loop *loop;
+    struct observe *observe;
+};
+
+/* Told when the endpoints of a pending cluster are known, or known not to be. */
+struct cluster_waiter {
+    struct list link;
+    void (*on_changed)(struct cluster_waiter *waiter);
+};
+
+struct cluster {
+    struct cluster_env env;
+    struct cluster_shared *shared;
+    struct model_cluster *conf;
+    struct model_endpoints *set;
+    struct list endpoints; /* struct endpoint of the newest set */
+    size_t n_endpoints;
+    struct list leaving;       /* removed ones, with attempts or connections left */
+    struct balance_view view;  /* those that may get an attempt now */
+    struct endpoint **members; /* the same, in the view's order */
+    struct balancer *balancer;
+    struct net_tls *tls;
+    struct list waiters;
+    struct loop_later rebuild;
+    struct loop_later sweep;
+    uint32_t refs; /* requests, and the client */
+    bool panicking;
+    uint64_t wanted_us; /* when the source was last told that somebody uses it; the client's */
+    struct list link;   /* the client's */
+};
+
+int32_t cluster_new(const struct cluster_env *env, const struct model_entry *entry, struct cluster_shared *shared,
+                    struct cluster **out);
+void cluster_ref(struct cluster *cluster);
+/* Frees it, silently, when the last user has gone. */
+void cluster_unref(struct cluster *cluster);
+/* A new state of it: connections to endpoints that stay are kept, unless what connections depend on has changed.
+ * MESH_ERR_NOMEM: nothing has changed. */
+int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry);
+/* The service is gone from the configuration, or the client drains: connections end with their last stream. */
+void cluster_drain(struct cluster *cluster);
+/* Nothing runs on any of its connections, and none is open. */
+bool cluster_is_idle(const struct cluster *cluster);
+/* Fails everything with err. */
+void cluster_close(struct cluster *cluster, int32_t err, const char *why);
+
+/* May another request run? Counts it; cluster_leave() takes it back. MESH_ERR_OVERFLOW with a sentence. */
+int32_t cluster_enter(struct cluster *cluster, struct fault *fault);
+void cluster_leave(struct cluster *cluster);
+/* The same for a request that has to wait for an endpoint or a connection. */
+int32_t cluster_enter_waiting(struct cluster *cluster, struct fault *fault);
+void cluster_leave_waiting(struct cluster *cluster);
+
+enum { CLUSTER_MOST_TRIED = 8 };
+
+/* What an attempt asks for; `tried` are the endpoints of earlier attempts. */
+struct cluster_hint {
+    uint64_t key;
+    struct endpoint *const *tried;
+    size_t n_tried;
+};
+
+/* An endpoint for an attempt, with its pool. MESH_ERR_AGAIN: not known yet (cluster_wait()); MESH_ERR_NO_HEALTHY, MESH_ERR_DNS,
+ * MESH_ERR_TLS, MESH_ERR_NOMEM with a sentence. */
+int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint, struct endpoint **out,
+                       struct fault *fault);
+void cluster_wait(struct cluster *cluster, struct cluster_waiter *waiter);
+void cluster_forget(struct cluster_waiter *waiter);
+
+/* How an attempt ended, as far as the endpoint is concerned. */
+enum attempt_outcome {
+    ATTEMPT_ANSWERED, /* with something usable */
+    ATTEMPT_FAILED,
+    ATTEMPT_UNJUDGED, /* ended by our own side: says nothing about the endpoint */
+};
+
+/* An attempt begins and ends on an endpoint; after latency_us (0: not measured). */
+void endpoint_begin(struct endpoint *endpoint);
+void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us);
+/* Keeps the struct while somebody points to it. */
+void endpoint_hold(struct endpoint *endpoint);
+void endpoint_let_go(struct endpoint *endpoint);
+
+#endif

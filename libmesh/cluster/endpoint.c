@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One endpoint in one loop: its pool, the attempts on it, and what they tell about it. */
+#include <string.h>
+
+#include "cluster/state.h"
+
+/* How often the silence limit follows the latencies. */
+#define SILENCE_EVERY_US US_PER_S
+
+static char *put_text(char *at, const char *text, const char **where)
+{
+    size_t size = strlen(text) + 1;
+
+    *where = memcpy(at, text, size);
+    return at + size;
+}
+
+static char *put_path(char *at, struct addr *addr)
+{
+    return addr->family == ADDR_UNIX ? put_text(at, addr->path, &addr->path) : at;
+}
+
+static size_t path_size(const struct addr *addr)
+{
+    return addr->family == ADDR_UNIX ? strlen(addr->path) + 1 : 0;
+}
+
+struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoint *model, const char *address)
+{
+    size_t texts = strlen(model->zone) + strlen(model->hostname) + 2 + path_size(&model->addr);
+    struct endpoint *endpoint = mem_zalloc(sizeof *endpoint + texts);
+    char *at;
+
+    if (!endpoint)
+        return NULL;
+    endpoint->stats = cluster_stats_get(cluster->shared, address);
+    if (!endpoint->stats) {
+        mem_free(endpoint);
+        return NULL;
+    }
+    endpoint->cluster = cluster;
+    endpoint->address = endpoint->stats->address;
+    at = put_text(endpoint->texts, model->zone, &endpoint->zone);
+    at = put_text(at, model->hostname, &endpoint->hostname);
+    endpoint->addrs[0] = model->addr;
+    put_path(at, &endpoint->addrs[0]);
+    endpoint->addrs[1] = model->alternative;
+    endpoint->n_addrs = model->alternative.family == ADDR_NONE ? 1 : 2;
+    endpoint_adopt(endpoint, model);
+    return endpoint;
+}
+
+void endpoint_free(struct endpoint *endpoint)
+{
+    list_remove(&endpoint->link);
+    pool_free(endpoint->pool);
+    model_cluster_unref(endpoint->conf);
+    cluster_stats_put(endpoint->cluster->shared, endpoint->stats);
+    mem_free(endpoint);
+}
+
+bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoint *model)
+{
+    return addr_equal(&endpoint->addrs[0], &model->addr) &&
+           (endpoint->n_addrs == 1 ? model->alternative.family == ADDR_NONE
+                                   : addr_equal(&endpoint->addrs[1], &model->alternative)) &&
+           strcmp(endpoint->zone, model->zone) == 0 && strcmp(endpoint->hostname, model->hostname) == 0;
+}
+
+void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoint *model)
+{
+    endpoint->weight = model->weight;
+    endpoint->priority = model->priority;
+    endpoint->stats->balance.weight = model->weight;
+}
+
+/* ---- the pool ---- */
+
+static void on_pool_change(void *user)
+{
+    struct endpoint *endpoint = user;
+
+    if (endpoint->removed)
+        cluster_sweep_later(endpoint->cluster);
+    else
+        cluster_health_changed(endpoint->cluster);
+}
+
+static enum pool_speaks speaks_of(const struct model_cluster *conf)
+{
+    if (conf->proxy || conf->protocol == MODEL_HTTP)
+        return POOL_HTTP1;
+    return conf->protocol == MODEL_HTTPS ? POOL_ALPN : POOL_HTTP2;
+}
+
+static struct net_tls_conf tls_conf_of(const struct model_cluster *conf)
+{
+    return (struct net_tls_conf){
+        .ca = conf->tls.ca,
+        .cert = conf->tls.cert,
+        .key = conf->tls.key,
+        .insecure = conf->tls.insecure,
+        .min_version = conf->tls.min_version,
+    };
+}
+
+static int32_t need_tls(struct cluster *cluster, struct fault *fault)
+{
+    struct net_tls_conf tls = tls_conf_of(cluster->conf);
+
+    if (!model_protocol_tls(cluster->conf->protocol) || cluster->tls)
+        return 0;
+    return net_tls_new(&tls, &cluster->tls, fault);
+}
+
+int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
+{
+    struct cluster *cluster = endpoint->cluster;
+    const struct policy *policy = &cluster->conf->policy;
+    struct pool_conf conf = {
+        .addrs = { endpoint->addrs[0], endpoint->addrs[1] },
+        .n_addrs = endpoint->n_addrs,
+        .speaks = speaks_of(cluster->conf),
+        .tls_conf = tls_conf_of(cluster->conf),
+        .server_name = cluster->conf->tls.server_name,
+        .proxy = cluster->conf->proxy,
+        .http = {
+            .window = policy->window_bytes,
+            .max_header_bytes = policy->max_header_bytes,
+            .idle_us = policy->connection_idle_ms * US_PER_MS,
+            .age_us = policy->connection_age_ms * US_PER_MS,
+            .silence_us = policy->silence_ms * US_PER_MS,
+            .observe = cluster->env.observe,
+            .cluster = cluster->conf->name,
+        },
+        .connect_timeout_us = policy->connect_timeout_ms * US_PER_MS,
+        .limits = &cluster->shared->limits,
+        .on_change = on_pool_change,
+        .user = endpoint,
+    };
+    int32_t err;
+
+    if (endpoint->pool)
+        return 0;
+    err = need_tls(cluster, fault);
+    if (err)
+        return err;
+    conf.tls = cluster->tls;
+    err = pool_new(cluster->env.loop, &conf, &endpoint->pool);
+    if (err)
+        return fault_set(fault, err, "no pool for %s: %s", endpoint->address, mesh_strerror(err));
+    endpoint->conf = model_cluster_ref(cluster->conf);
+    return 0;
+}
+
+bool endpoint_usable(const struct endpoint *endpoint)
+{
+    enum pool_health health;
+
+    if (!endpoint->pool)
+        return true;
+    health = pool_state(endpoint->pool).health;
+    return health != POOL_FAILED && health != POOL_SILENT;
+}
+
+bool endpoint_is_idle(const struct endpoint *endpoint)
+{
+    return endpoint->attempts == 0 && endpoint->holds == 0 && (!endpoint->pool || pool_is_empty(endpoint->pool));
+}
+
+void endpoint_remove(struct endpoint *endpoint)
+{
+    endpoint->removed = true;
+    if (endpoint->pool)
+        pool_drain(endpoint->pool);
+    cluster_sweep_later(endpoint->cluster);
+}
+
+/* ---- attempts ---- */
+
+void endpoint_begin(struct endpoint *endpoint)
+{
+    endpoint->attempts++;
+    atomic_fetch_add_explicit(&endpoint->stats->balance.active, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&endpoint->stats->attempts, 1, memory_order_relaxed);
+}
+
+/* A peer that is at work for long without a word is given longer before it is asked whether it lives. */
+static void follow_latency(struct endpoint *endpoint, uint64_t now)
+{
+    uint64_t least = endpoint->cluster->conf->policy.silence_ms * US_PER_MS;
+    uint64_t silence = 4 * latency_quantile_us(&endpoint->latency, 99);
+
+    if (least == 0 || now - endpoint->silence_set_us < SILENCE_EVERY_US)
+        return;
+    endpoint->silence_set_us = now;
+    pool_set_silence(endpoint->pool, silence > least ? silence : least);
+}
+
+void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us)
+{
+    uint64_t now = loop_now_us(endpoint->cluster->env.loop);
+
+    endpoint->attempts--;
+    atomic_fetch_sub_explicit(&endpoint->stats->balance.active, 1, memory_order_relaxed);
+    if (outcome == ATTEMPT_FAILED)
+        atomic_fetch_add_explicit(&endpoint->stats->failures, 1, memory_order_relaxed);
+    if (outcome != ATTEMPT_UNJUDGED)
+        budget_attempt_ended(&endpoint->cluster->shared->budget, outcome == ATTEMPT_ANSWERED, now);
+    if (outcome == ATTEMPT_ANSWERED && latency_us > 0) {
+        latency_add(&endpoint->latency, latency_us);
+        follow_latency(endpoint, now);
+    }
+    if (endpoint->removed)
+        cluster_sweep_later(endpoint->cluster);
+}
+
+void endpoint_hold(struct endpoint *endpoint)
+{
+    endpoint->holds++;
+}
+
+void endpoint_let_go(struct endpoint *endpoint)
+{
+    endpoint->holds--;
+    if (endpoint->removed)
+        cluster_sweep_later(endpoint->cluster);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the loops of a client share of one cluster: limits, budget, and each endpoint's figures. */
+#include <string.h>
+
+#include "cluster/state.h"
+
+struct cluster_shared *cluster_shared_new(void)
+{
+    struct cluster_shared *shared = mem_zalloc(sizeof *shared);
+
+    if (!shared)
+        return NULL;
+    shared->refs = 1;
+    pthread_mutex_init(&shared->lock, NULL);
+    return shared;
+}
+
+struct cluster_shared *cluster_shared_ref(struct cluster_shared *shared)
+{
+    atomic_fetch_add(&shared->refs, 1);
+    return shared;
+}
+
+void cluster_shared_unref(struct cluster_shared *shared)
+{
+    if (!shared || atomic_fetch_sub(&shared->refs, 1) != 1)
+        return;
+    map_free(&shared->stats);
+    pthread_mutex_destroy(&shared->lock);
+    mem_free(shared);
+}
+
+static struct endpoint_stats *stats_new(const char *address)
+{
+    size_t len = strlen(address);
+    struct endpoint_stats *stats = mem_zalloc(sizeof *stats + len + 1);
+
+    if (!stats)
+        return NULL;
+    memcpy(stats->address, address, len + 1);
+    stats->refs = 1;
+    stats->balance.weight = 1;
+    return stats;
+}
+
+struct endpoint_stats *cluster_stats_get(struct cluster_shared *shared, const char *address)
+{
+    struct endpoint_stats *stats;
+
+    pthread_mutex_lock(&shared->lock);
+    stats = map_get_text(&shared->stats, address);
+    if (stats) {
+        atomic_fetch_add(&stats->refs, 1);
+        goto done;
+    }
+    stats = stats_new(address);
+    if (stats && !map_put(&shared->stats, stats->address, strlen(stats->address), stats)) {
+        mem_free(stats);
+        stats = NULL;
+    }
+done:
+    pthread_mutex_unlock(&shared->lock);
+    return stats;
+}
+
+void cluster_stats_put(struct cluster_shared *shared, struct endpoint_stats *stats)
+{
+    pthread_mutex_lock(&shared->lock);
+    if (atomic_fetch_sub(&stats->refs, 1) == 1) {
+        map_remove(&shared->stats, stats->address, strlen(stats->address));
+        mem_free(stats);
+    }
+    pthread_mutex_unlock(&shared->lock);
+}

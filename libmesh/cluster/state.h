@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of cluster/ share. Private to cluster/. */
+#ifndef CLUSTER_STATE_H
+#define CLUSTER_STATE_H
+
+#include <pthread.h>
+
+#include "cluster/cluster.h"
+
+/* shared.c. The figures of an address, made at first use: one reference. NULL: out of memory. */
+struct endpoint_stats *cluster_stats_get(struct cluster_shared *shared, const char *address);
+void cluster_stats_put(struct cluster_shared *shared, struct endpoint_stats *stats);
+
+/* endpoint.c */
+struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoint *model, const char *address);
+void endpoint_free(struct endpoint *endpoint);
+bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoint *model);
+/* Weight and priority may change while it stays the same endpoint. */
+void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoint *model);
+/* The endpoint's pool, made if needed: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
+int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault);
+bool endpoint_usable(const struct endpoint *endpoint);
+/* Nothing of it is left: it may be freed. */
+bool endpoint_is_idle(const struct endpoint *endpoint);
+void endpoint_remove(struct endpoint *endpoint);
+
+/* choose.c */
+/* False: out of memory, the old view stays. */
+bool cluster_build_view(struct cluster *cluster);
+/* Something that decides who is usable has changed: the view is made again at the end of the turn. */
+void cluster_health_changed(struct cluster *cluster);
+/* Frees removed endpoints that are idle, at the end of the turn. */
+void cluster_sweep_later(struct cluster *cluster);
+void cluster_on_rebuild(struct loop_later *later);
+void cluster_on_sweep(struct loop_later *later);
+
+/* members.c. Matches a new set with the endpoints there are: all or nothing. `replace`: nobody stays, since what
+ * connections depend on has changed. */
+int32_t cluster_take_set(struct cluster *cluster, struct model_endpoints *set, bool replace);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a pool consists of. Private to pool/. */
+#ifndef POOL_STATE_H
+#define POOL_STATE_H
+
+#include "pool/pool.h"
+
+struct pool {
+    struct loop *loop;
+    struct pool_conf conf;
+    struct list connections; /* struct connection, oldest first */
+    struct list waiting;     /* struct pool_lease, oldest first */
+    uint32_t n_waiting;
+    bool draining;
+    bool doubted;            /* the last connecting failed, or the last connection ended silent: until one opens */
+    struct fault fault;      /* why */
+    uint32_t failures;       /* in a row */
+    struct loop_timer retry; /* connects again while doubted */
+    struct loop_later change;
+};
+
+#endif

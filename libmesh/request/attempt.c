@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One attempt: endpoint, connection, stream; and what the stream tells on its way. */
+#include <stdio.h>
+#include <string.h>
+
+#include "request/state.h"
+
+enum { MOST_EXTRA = 1 };
+
+static struct request *of_stream(struct http_stream *stream)
+{
+    return CONTAINER_OF(stream, struct request, attempt.stream);
+}
+
+static struct request *of_lease(struct pool_lease *lease)
+{
+    return CONTAINER_OF(lease, struct request, attempt.lease);
+}
+
+static bool is_collected(const struct request *request)
+{
+    return request->ops->on_head == NULL;
+}
+
+/* ---- the stream, in the order of its life ---- */
+
+static ssize_t read_body(struct http_stream *stream, uint8_t *buf, size_t cap, bool *eof)
+{
+    struct request *request = of_stream(stream);
+    bool was_full = request->body.is_stream && !body_has_room(&request->body);
+    size_t n = body_read(&request->body, buf, cap, eof);
+
+    if (was_full && n > 0 && request->ops->on_writable)
+        request->ops->on_writable(request);
+    return (ssize_t) n;
+}
+
+static int32_t on_header(struct http_stream *stream, const char *name, size_t name_len, const char *value,
+                         size_t value_len, bool is_trailer)
+{
+    struct request *request = of_stream(stream);
+
+    if (request->attempt.given_up)
+        return 0;
+    return response_add_field(request->response, name, name_len, value, value_len, is_trailer);
+}
+
+static void on_head(struct http_stream *stream, int status, bool end)
+{
+    struct request *request = of_stream(stream);
+
+    request->response->status = status;
+    request_attempt_head(request, end);
+}
+
+static int32_t on_data(struct http_stream *stream, const uint8_t *bytes, size_t len)
+{
+    struct request *request = of_stream(stream);
+    struct buf *body = &request->response->body;
+
+    if (request->attempt.given_up)
+        return 0;
+    if (is_collected(request) && buf_len(body) + len > request->conf->policy.response_max_bytes)
+        return MESH_ERR_TOO_LARGE;
+    if (!buf_append(body, bytes, len))
+        return MESH_ERR_NOMEM;
+    request_attempt_data(request);
+    return 0;
+}
+
+static void on_end(struct http_stream *stream, const struct http_result *result)
+{
+    struct request *request = of_stream(stream);
+
+    if (request->attempt.given_up)
+        return; /* a retry is on its way */
+    if (result->err)
+        request_attempt_failed(request, result->err, result->reach, result->fault);
+    else
+        request_attempt_done(request);
+}
+
+static const struct http_stream_ops stream_ops = { read_body, on_header, on_head, on_data, on_end };
+
+/* ---- the connection ---- */
+
+static void stop_waiting(struct request *request)
+{
+    if (!request->attempt.waits)
+        return;
+    request->attempt.waits = false;
+    cluster_leave_waiting(request->cluster);
+}
+
+static bool is_attempt_header(const struct mesh_header *header)
+{
+    return text_equal_nocase(header->name, "x-mesh-attempt");
+}
+
+/* The application's headers without an attempt number of its own, which the library's replaces. */
+static struct mesh_header *without_attempt_header(const struct request_ask *ask, size_t *n)
+{
+    struct mesh_header *headers = mem_array(ask->n_headers, sizeof *headers);
+
+    *n = 0;
+    for (size_t i = 0; headers && i < ask->n_headers; i++)
+        if (!is_attempt_header(&ask->headers[i]))
+            headers[(*n)++] = ask->headers[i];
+    return headers;
+}
+
+static int32_t open_stream(struct request *request, struct http_conn *conn)
+{
+    char number[12];
+    struct mesh_header extra[MOST_EXTRA] = { { "x-mesh-attempt", number } };
+    struct mesh_header *filtered = NULL;
+    struct http_request wanted = {
+        .method = request->ask.method,
+        .scheme = model_protocol_tls(request->conf->protocol) ? "https" : "http",
+        .authority = request->ask.authority ? request->ask.authority : request->conf->authority,
+        .path = request->ask.path,
+        .headers = request->ask.headers,
+        .n_headers = request->ask.n_headers,
+        .extra = extra,
+        .has_body = !body_is_empty(&request->body),
+        .body_len = body_length(&request->body),
+        .deadline_us = request->ends_us,
+    };
+    int32_t err;
+
+    body_rewind(&request->body);
+    response_reset(request->response);
+    if (request->made > 1) {
+        snprintf(number, sizeof number, "%u", request->made);
+        wanted.n_extra = 1;
+        filtered = without_attempt_header(&request->ask, &wanted.n_headers);
+        if (!filtered)
+            return MESH_ERR_NOMEM;
+        wanted.headers = filtered;
+    }
+    request->attempt.stream = (struct http_stream){ .ops = &stream_ops, .hold = !is_collected(request) };
+    err = http_stream_open(conn, &request->attempt.stream, &wanted);
+    mem_free(filtered);
+    return err;
+}
+
+static void on_leased(struct pool_lease *lease, struct http_conn *conn)
+{
+    struct request *request = of_lease(lease);
+    struct fault fault;
+    int32_t err;
+
+    err = open_stream(request, conn);
+    if (err == MESH_ERR_AGAIN) {
+        pool_wait(request->attempt.endpoint->pool, lease);
+        return;
+    }
+    stop_waiting(request);
+    if (err) {
+        fault_set(&fault, err, "no stream could be opened: %s", mesh_strerror(err));
+        request_attempt_failed(request, err, HTTP_NOT_SENT, &fault);
+        return;
+    }
+    request_attempt_opened(request);
+}
+
+static void on_lease_failed(struct pool_lease *lease, const struct fault *fault)
+{
+    struct request *request = of_lease(lease);
+
+    stop_waiting(request);
+    request_attempt_failed(request, fault->code, HTTP_NOT_SENT, fault);
+}
+
+static int32_t wait_for_connection(struct request *request)
+{
+    int32_t err = cluster_enter_waiting(request->cluster, &request->fault);
+
+    if (err)
+        return err;
+    request->attempt.waits = true;
+    request_set_state(request, REQUEST_LEASING);
+    pool_wait(request->attempt.endpoint->pool, &request->attempt.lease);
+    return 0;
+}
+
+static void remember_tried(struct request *request)
+{
+    struct endpoint **slot = &request->tried[request->made % CLUSTER_MOST_TRIED];
+
+    if (request->made >= CLUSTER_MOST_TRIED)
+        endpoint_let_go(*slot);
+    *slot = request->attempt.endpoint;
+    endpoint_hold(*slot);
+    request->made++;
+}
+
+void attempt_forget_tried(struct request *request)
+{
+    for (uint32_t i = 0; i < request->made && i < CLUSTER_MOST_TRIED; i++)
+        endpoint_let_go(request->tried[i]);
+}
+
+int32_t attempt_start(struct request *request)
+{
+    struct cluster_hint hint = { request->ask.hash_key, request->tried, request->made };
+    struct http_conn *conn;
+    int32_t err;
+
+    if (hint.n_tried > CLUSTER_MOST_TRIED)
+        hint.n_tried = CLUSTER_MOST_TRIED;
+    err = cluster_choose(request->cluster, &hint, &request->attempt.endpoint, &request->fault);
+    if (err) {
+        request->attempt.endpoint = NULL;
+        return err;
+    }
+    remember_tried(request);
+    request->attempt.given_up = false;
+    request->attempt.began_us = loop_now_us(request->env->loop);
+    request->attempt.lease.on_leased = on_leased;
+    request->attempt.lease.on_failed = on_lease_failed;
+    endpoint_begin(request->attempt.endpoint);
+    conn = pool_take(request->attempt.endpoint->pool);
+    err = conn ? open_stream(request, conn) : MESH_ERR_AGAIN;
+    if (err == MESH_ERR_AGAIN)
+        return wait_for_connection(request);
+    if (err)
+        return fault_set(&request->fault, err, "no stream could be opened: %s", mesh_strerror(err));
+    request_attempt_opened(request);
+    return 0;
+}
+
+static void count_bytes(struct request *request)
+{
+    request->bytes_sent += request->attempt.stream.bytes_sent;
+    request->bytes_received += request->attempt.stream.bytes_received;
+    request->attempt.stream.bytes_sent = request->attempt.stream.bytes_received = 0;
+}
+
+void attempt_end(struct request *request, enum attempt_outcome outcome)
+{
+    struct attempt *attempt = &request->attempt;
+    uint64_t took = loop_now_us(request->env->loop) - attempt->began_us;
+
+    if (!attempt->endpoint)
+        return;
+    count_bytes(request);
+    pool_forget(&attempt->lease);
+    stop_waiting(request);
+    http_stream_cancel(&attempt->stream);
+    endpoint_end(attempt->endpoint, outcome, is_collected(request) ? took : 0);
+    attempt->endpoint = NULL;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Telling how a request went: the response's detail, and the access log. */
+#include <stdio.h>
+#include <string.h>
+
+#include "request/state.h"
+
+static const struct {
+    int32_t err;
+    uint32_t flags;
+} flags_of[] = {
+    { MESH_ERR_NO_ROUTE, FLAG_NO_ROUTE },
+    { MESH_ERR_NO_HEALTHY, FLAG_NO_HEALTHY_UPSTREAM },
+    { MESH_ERR_DNS, FLAG_DNS_FAILURE },
+    { MESH_ERR_CONNECT, FLAG_CONNECT_FAILURE },
+    { MESH_ERR_TLS, FLAG_CONNECT_FAILURE },
+    { MESH_ERR_RESET, FLAG_CONNECTION_TERMINATED },
+    { MESH_ERR_PROTOCOL, FLAG_PROTOCOL_ERROR },
+    { MESH_ERR_TIMEOUT, FLAG_UPSTREAM_TIMEOUT },
+    { MESH_ERR_TOO_LARGE, FLAG_LOCAL_RESET },
+    { MESH_ERR_OVERFLOW, FLAG_UPSTREAM_OVERFLOW },
+    { MESH_ERR_RATE_LIMITED, FLAG_RATE_LIMITED },
+    { MESH_ERR_CANCELLED, FLAG_DOWNSTREAM_END },
+    { MESH_ERR_INTERRUPTED, FLAG_DOWNSTREAM_END },
+    { MESH_ERR_CLOSING, FLAG_LOCAL_RESET },
+};
+
+uint32_t report_flags(int32_t err, bool timed_out_try)
+{
+    if (timed_out_try)
+        return FLAG_UPSTREAM_TIMEOUT;
+    for (size_t i = 0; i < COUNT_OF(flags_of); i++)
+        if (flags_of[i].err == err)
+            return flags_of[i].flags;
+    return 0;
+}
+
+static const struct endpoint *last_endpoint(const struct request *request)
+{
+    return request->made ? request->tried[(request->made - 1) % CLUSTER_MOST_TRIED] : NULL;
+}
+
+static void print_where(struct buf *out, const struct request *request)
+{
+    const struct mesh_response *response = request->response;
+
+    buf_printf(out, "service \"%.200s\"", request->ask.service);
+    if (request->made == 0)
+        return;
+    buf_printf(out, ": attempt %u of %u on %s", request->made, request->most, response->endpoint);
+    if (response->zone[0])
+        buf_printf(out, " (zone %s)", response->zone);
+}
+
+static const char *budget_said_no(const struct request *request)
+{
+    return request->flags & FLAG_RETRY_BUDGET ? "; not retried: the retry budget is spent" : "";
+}
+
+/* Without memory for it the detail stays empty: the code tells. */
+static void write_detail(struct request *request)
+{
+    struct buf out = { 0 };
+
+    print_where(&out, request);
+    if (request->err)
+        buf_printf(&out, ": %s%s", request->fault.text, budget_said_no(request));
+    else
+        buf_printf(&out, "; before: %s%s", request->fault.text, budget_said_no(request));
+    if (out.data)
+        request->response->detail = mem_strndup((const char *) buf_bytes(&out), buf_len(&out));
+    buf_free(&out);
+}
+
+void report_detail(struct request *request)
+{
+    const struct endpoint *endpoint = last_endpoint(request);
+    struct mesh_response *response = request->response;
+
+    if (endpoint) {
+        snprintf(response->endpoint, sizeof response->endpoint, "%s", endpoint->address);
+        snprintf(response->zone, sizeof response->zone, "%s", endpoint->zone);
+    }
+    if (request->err || request->fault.text[0])
+        write_detail(request);
+}
+
+/* The trace id of a W3C traceparent: "00-<32 hex digits>-…". */
+static const char *trace_id(const struct request_ask *ask, char out[33])
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < ask->n_headers; i++)
+        if (text_equal_nocase(ask->headers[i].name, "traceparent") && strlen(ask->headers[i].value) >= 35)
+            snprintf(out, 33, "%.32s", ask->headers[i].value + 3);
+    return out;
+}
+
+void report_access(struct request *request)
+{
+    const struct mesh_response *response = request->response;
+    const struct endpoint *endpoint = last_endpoint(request);
+    char trace[33];
+    struct observe_access record = {
+        .service = request->ask.service,
+        .cluster = request->conf ? request->conf->name : "",
+        .host = endpoint ? endpoint->address : "",
+        .zone = endpoint ? endpoint->zone : "",
+        .method = request->ask.method,
+        .path = request->ask.path,
+        .authority = request->ask.authority ? request->ask.authority
+                     : request->conf        ? request->conf->authority
+                                            : "",
+        .protocol = endpoint && endpoint->pool ? pool_state(endpoint->pool).protocol : "",
+        .detail = response->detail ? response->detail : "",
+        .status = response->status,
+        .err = request->err,
+        .flags = request->flags,
+        .attempts = request->made,
+        .duration_us = loop_now_us(request->env->loop) - request->began_us,
+        .bytes_sent = request->bytes_sent,
+        .bytes_received = request->bytes_received,
+    };
+
+    if (!observe_wants_access(request->env->observe))
+        return;
+    record.trace_id = trace_id(&request->ask, trace);
+    record.started_wall_us = clock_wall_us() - record.duration_us;
+    observe_access(request->env->observe, &record);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state machine of a request: from one state to the next, and what each failure leads to. */
+#include "request/request.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "request/state.h"
+
+/* Which states may follow which; a bit per state. REQUEST_DONE may follow any. */
+static const uint8_t may_follow[] = {
+    [REQUEST_NEW] = 1 << REQUEST_ROUTING,
+    [REQUEST_ROUTING] = 1 << REQUEST_LEASING | 1 << REQUEST_OPEN | 1 << REQUEST_BACKOFF,
+    [REQUEST_LEASING] = 1 << REQUEST_OPEN | 1 << REQUEST_BACKOFF,
+    [REQUEST_OPEN] = 1 << REQUEST_READING | 1 << REQUEST_BACKOFF,
+    [REQUEST_READING] = 1 << REQUEST_BACKOFF,
+    [REQUEST_BACKOFF] = 1 << REQUEST_ROUTING,
+    [REQUEST_DONE] = 0,
+};
+
+const char *request_state_name(enum request_state state)
+{
+    static const char *const names[] = { "NEW", "ROUTING", "LEASING", "OPEN", "READING", "BACKOFF", "DONE" };
+
+    return names[state];
+}
+
+void request_set_state(struct request *request, enum request_state next)
+{
+    assert(next == REQUEST_DONE || may_follow[request->state] & 1 << next);
+    request->state = next;
+}
+
+static bool is_collected(const struct request *request)
+{
+    return request->ops->on_head == NULL;
+}
+
+static void set_pause(struct request *request, void (*on_due)(struct loop_timer *timer), uint64_t due_us)
+{
+    request->pause.on_due = on_due;
+    loop_timer_set(request->env->loop, &request->pause, due_us);
+}
+
+/* ---- the end ---- */
+
+static void let_go(struct request *request)
+{
+    struct loop *loop = request->env->loop;
+
+    request_set_state(request, REQUEST_DONE);
+    loop_timer_cancel(loop, &request->deadline);
+    loop_timer_cancel(loop, &request->pause);
+    loop_undefer(&request->retry);
+    cluster_forget(&request->waiter);
+    list_remove(&request->homeless);
+    list_remove(&request->link);
+    if (request->entered)
+        cluster_leave(request->cluster);
+    if (list_empty(&request->env->running) && request->env->on_empty)
+        request->env->on_empty(request->env);
+}
+
+static void forget_cluster(struct request *request)
+{
+    attempt_forget_tried(request);
+    model_cluster_unref(request->conf);
+    cluster_unref(request->cluster);
+    request->cluster = NULL;
+    request->conf = NULL;
+}
+
+/* The outcome stands; nothing of the request is used any more after on_done(). */
+static void finish(struct request *request, int32_t err)
+{
+    struct mesh_response *response = request->response;
+
+    request->err = err;
+    response->err = err;
+    response->attempts = request->made;
+    response->duration_us = loop_now_us(request->env->loop) - request->began_us;
+    if (err && is_collected(request))
+        response_reset(response);
+    report_detail(request);
+    report_access(request);
+    let_go(request);
+    forget_cluster(request);
+    request->ops->on_done(request);
+}
+
+/* What our own side ended says nothing about the endpoint. */
+static enum attempt_outcome outcome_of(int32_t err)
+{
+    bool ours = err == MESH_ERR_CANCELLED || err == MESH_ERR_INTERRUPTED || err == MESH_ERR_CLOSING ||
+                err == MESH_ERR_NOMEM || err == MESH_ERR_TOO_LARGE || err == MESH_ERR_OVERFLOW;
+
+    return ours ? ATTEMPT_UNJUDGED : ATTEMPT_FAILED;
+}
+
+static void fail(struct request *request, int32_t err)
+{
+    request->flags |= report_flags(err, false);
+    finish(request, err);
+}
+
+void request_end(struct request *request, int32_t err, const char *why)
+{
+    if (request->state == REQUEST_DONE)
+        return;
+    if (request->fault.code == 0 || request->attempt.endpoint)
+        fault_set(&request->fault, err, "%s", why);
+    attempt_end(request, outcome_of(err));
+    fail(request, err);
+}
+
+void request_abandon(struct request *request)
+{
+    if (request->state == REQUEST_DONE)
+        return;
+    attempt_end(request, ATTEMPT_UNJUDGED);
+    request->flags |= FLAG_DOWNSTREAM_END;
+    request->err = MESH_ERR_CANCELLED;
+    report_access(request);
+    let_go(request);
+    forget_cluster(request);
+}
+
+static void on_deadline(struct loop_timer *timer)
+{
+    static const char *const why[] = {
+        [REQUEST_NEW] = "the request's time was over",
+        [REQUEST_ROUTING] = "the service's endpoints were not known within the request's time",
+        [REQUEST_LEASING] = "no connection within the request's time",
+        [REQUEST_OPEN] = "no answer within the request's time",
+        [REQUEST_READING] = "the answer did not end within the request's time",
+        [REQUEST_BACKOFF] = "the request's time was over before the next attempt",
+        [REQUEST_DONE] = "",
+    };
+    struct request *request = CONTAINER_OF(timer, struct request, deadline);
+
+    if (request->state == REQUEST_BACKOFF)
+        fault_prefix(&request->fault, "%s, after: ", why[REQUEST_BACKOFF]);
+    request_end(request, MESH_ERR_TIMEOUT, why[request->state]);
+}
+
+/* ---- another attempt? ---- */
+
+static void begin_attempt(struct request *request);
+
+static void on_backoff_over(struct loop_timer *timer)
+{
+    struct request *request = CONTAINER_OF(timer, struct request, pause);
+
+    request_set_state(request, REQUEST_ROUTING);
+    begin_attempt(request);
+}
+
+/* The end of the turn in which an attempt failed: out of the connection's callbacks. */
+static void on_retry(struct loop_later *later)
+{
+    struct request *request = CONTAINER_OF(later, struct request, retry);
+    uint64_t now = loop_now_us(request->env->loop);
+
+    attempt_end(request, ATTEMPT_FAILED);
+    loop_timer_cancel(request->env->loop, &request->pause);
+    request_set_state(request, REQUEST_BACKOFF);
+    if (request->retry_after_us == 0)
+        on_backoff_over(&request->pause);
+    else
+        set_pause(request, on_backoff_over, now + request->retry_after_us);
+}
+
+static struct retry_case case_of(const struct request *request, int32_t err, enum http_reach reach)
+{
+    return (struct retry_case){
+        .policy = &request->conf->policy.retry,
+        .made = request->made,
+        .most = request->most,
+        .idempotent = request->ask.idempotent,
+        .chained = request->ask.chained,
+        .replayable = body_is_replayable(&request->body),
+        .refused_before = request->refused_before,
+        .status = err ? 0 : request->response->status,
+        .err = err,
+        .reach = reach,
+        .per_try_timeout = err == MESH_ERR_TIMEOUT,
+    };
+}
+
+static bool is_covered(struct request *request, enum retry_answer answer)
+{
+    const struct policy_retry *policy = &request->conf->policy.retry;
+    struct budget_limits limits = { policy->budget_percent, policy->budget_per_second, policy->budget_min };
+    struct budget *budget = &request->cluster->shared->budget;
+    uint64_t now = loop_now_us(request->env->loop);
+
+    if (answer == RETRY_FREE && !request->free_used && budget_mostly_succeeds(budget, now)) {
+        request->free_used = true;
+        return true;
+    }
+    if (budget_spend(budget, &limits, now))
+        return true;
+    request->flags |= FLAG_RETRY_BUDGET;
+    return false;
+}
+
+/* How long to wait: as the peer asks; not at all after a refusal while another endpoint is there to be tried; else jittered. */
+static uint64_t pause_before(struct request *request, enum retry_answer answer, uint64_t asked_us)
+{
+    if (asked_us > 0)
+        return asked_us;
+    if (answer == RETRY_FREE && request->cluster->view.n > request->made)
+        return 0;
+    return retry_backoff_us(&request->conf->policy.retry, ++request->retries, loop_rand(request->env->loop));
+}
+
+static bool try_again(struct request *request, const struct retry_case *c, uint64_t asked_us)
+{
+    enum retry_answer answer = retry_may(c);
+    uint64_t wait;
+
+    if (answer == RETRY_NO) {
+        if (c->made >= c->most && c->most > 1)
+            request->flags |= FLAG_RETRY_LIMIT;
+        return false;
+    }
+    wait = pause_before(request, answer, asked_us);
+    if (request->ends_us && loop_now_us(request->env->loop) + wait >= request->ends_us)
+        return false;
+    if (!is_covered(request, answer))
+        return false;
+    request->retry_after_us = wait;
+    request->refused_before = request->refused_before || c->reach == HTTP_REFUSED;
+    request->attempt.given_up = true;
+    request->retry.run = on_retry;
+    loop_defer(request->env->loop, &request->retry);
+    return true;
+}
+
+void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why)
+{
+    struct retry_case c = case_of(request, err, reach);
+
+    request->fault = *why;
+    request->fault.code = err;
+    /* A stream whose head the application has seen cannot begin anew. */
+    if ((is_collected(request) || request->state != REQUEST_READING) && try_again(request, &c, 0))
+        return;
+    attempt_end(request, outcome_of(err));
+    fail(request, err);
+}
+
+/* ---- an attempt's way ---- */
+
+static void on_try_timeout(struct loop_timer *timer)
+{
+    struct request *request = CONTAINER_OF(timer, struct request, pause);
+    enum http_reach reach = request->attempt.stream.sent ? HTTP_MAYBE : HTTP_NOT_SENT;
+    struct fault fault;
+
+    fault_set(&fault, MESH_ERR_TIMEOUT, "no answer within retry.per_try_timeout_ms %u",
+              request->conf->policy.retry.per_try_timeout_ms);
+    request_attempt_failed(request, MESH_ERR_TIMEOUT, reach, &fault);
+}
+
+static void on_idle(struct loop_timer *timer)
+{
+    struct request *request = CONTAINER_OF(timer, struct request, pause);
+    uint64_t limit = request->conf->policy.stream_idle_ms * US_PER_MS;
+    uint64_t now = loop_now_us(request->env->loop);
+
+    if (now - request->heard_us < limit) {
+        set_pause(request, on_idle, request->heard_us + limit);
+        return;
+    }
+    request_end(request, MESH_ERR_TIMEOUT, "the stream was silent for longer than stream.idle_ms");
+}
+
+void request_attempt_opened(struct request *request)
+{
+    uint32_t try_ms = request->conf->policy.retry.per_try_timeout_ms;
+
+    request_set_state(request, REQUEST_OPEN);
+    if (try_ms > 0)
+        set_pause(request, on_try_timeout, loop_now_us(request->env->loop) + try_ms * US_PER_MS);
+}
+
+static bool retry_for_status(struct request *request)
+{
+    const struct mesh_response *response = request->response;
+    struct retry_case c = case_of(request, 0, HTTP_MAYBE);
+    const char *after = response_find(response, "retry-after", false);
+
+    if (!retry_status(request->conf->policy.retry.on, response->status))
+        return false;
+    fault_set(&request->fault, 0, "answered %d", response->status);
+    return try_again(request, &c, after ? retry_after_us(after, clock_wall_us() / US_PER_S) : 0);
+}
+
+void request_attempt_head(struct request *request, bool end)
+{
+    uint64_t idle_ms = request->conf->policy.stream_idle_ms;
+
+    (void) end;
+    if (request->attempt.given_up || retry_for_status(request))
+        return;
+    request_set_state(request, REQUEST_READING);
+    if (is_collected(request))
+        return;
+    request->heard_us = loop_now_us(request->env->loop);
+    loop_timer_cancel(request->env->loop, &request->deadline);
+    loop_timer_cancel(request->env->loop, &request->pause);
+    if (idle_ms > 0)
+        set_pause(request, on_idle, request->heard_us + idle_ms * US_PER_MS);
+    request->ops->on_head(request);
+}
+
+void request_attempt_data(struct request *request)
+{
+    request->heard_us = loop_now_us(request->env->loop);
+    if (request->ops->on_readable)
+        request->ops->on_readable(request);
+}
+
+void request_attempt_done(struct request *request)
+{
+    attempt_end(request, request->response->status < 500 ? ATTEMPT_ANSWERED : ATTEMPT_FAILED);
+    finish(request, 0);
+}
+
+/* ---- the beginning ---- */
+
+static void on_endpoints_known(struct cluster_waiter *waiter)
+{
+    begin_attempt(CONTAINER_OF(waiter, struct request, waiter));
+}
+
+static void on_refused_locally(struct loop_timer *timer)
+{
+    struct request *request = CONTAINER_OF(timer, struct request, pause);
+
+    attempt_end(request, ATTEMPT_UNJUDGED);
+    fail(request, request->fault.code);
+}
+
+/* Told in the next turn: on_done() never comes from within request_start(). */
+static void fail_later(struct request *request, int32_t err)
+{
+    request->fault.code = err;
+    set_pause(request, on_refused_locally, 0);
+}
+
+static void begin_attempt(struct request *request)
+{
+    int32_t err = attempt_start(request);
+
+    if (err == MESH_ERR_AGAIN) {
+        request->waiter.on_changed = on_endpoints_known;
+        cluster_wait(request->cluster, &request->waiter);
+        return;
+    }
+    if (err)
+        fail_later(request, err);
+}
+
+static void set_deadline(struct request *request)
+{
+    uint64_t ms = request->ask.timeout_ms ? request->ask.timeout_ms : request->conf->policy.timeout_ms;
+
+    if (ms == 0)
+        return;
+    request->ends_us = request->began_us + ms * US_PER_MS;
+    loop_timer_set(request->env->loop, &request->deadline, request->ends_us);
+}
+
+/* The cluster is known: its policy is the request's from here on. */
+static void settle_in(struct request *request, struct cluster *cluster)
+{
+    const struct policy *policy = &cluster->conf->policy;
+    int32_t err;
+
+    request->cluster = cluster;
+    request->conf = model_cluster_ref(cluster->conf);
+    request->most = request->ask.max_attempts ? request->ask.max_attempts : policy->retry.attempts;
+    set_deadline(request);
+    err = cluster_enter(cluster, &request->fault);
+    if (err) {
+        fail_later(request, err);
+        return;
+    }
+    request->entered = true;
+    budget_deposit(&cluster->shared->budget, request->began_us);
+    begin_attempt(request);
+}
+
+static void find_home(struct request *request)
+{
+    struct route_request what = { request->ask.service, request->ask.method, request->ask.path };
+    struct cluster *cluster = NULL;
+    int32_t err = request->env->find_cluster(request->env, &what, &cluster, &request->fault);
+
+    if (err == MESH_ERR_AGAIN)
+        list_push_back(&request->env->homeless, &request->homeless);
+    else if (err)
+        fail_later(request, err);
+    else
+        settle_in(request, cluster);
+}
+
+int32_t request_start(struct request *request, struct request_env *env)
+{
+    request->response = response_new();
+    if (!request->response)
+        return MESH_ERR_NOMEM;
+    request->env = env;
+    request->began_us = loop_now_us(env->loop);
+    request->deadline.on_due = on_deadline;
+    list_push_back(&env->running, &request->link);
+    request_set_state(request, REQUEST_ROUTING);
+    if (request->ask.timeout_ms > 0) {
+        request->ends_us = request->began_us + request->ask.timeout_ms * US_PER_MS;
+        loop_timer_set(env->loop, &request->deadline, request->ends_us);
+    }
+    find_home(request);
+    return 0;
+}
+
+void request_found_home(struct request *request, int32_t err, const struct fault *fault)
+{
+    list_remove(&request->homeless);
+    if (err) {
+        request->fault = *fault;
+        fail_later(request, err);
+        return;
+    }
+    find_home(request);
+}
+
+/* ---- streams ---- */
+
+void request_body_grew(struct request *request)
+{
+    if (request->attempt.stream.conn)
+        http_stream_resume(&request->attempt.stream);
+}
+
+void request_consumed(struct request *request, size_t n)
+{
+    buf_consume(&request->response->body, n);
+    if (request->attempt.stream.conn)
+        http_stream_consume(&request->attempt.stream, n);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door of request/: one request with all its attempts, from the service's name to the outcome. Used inside a loop.
+ *
+ * Life:    NEW → ROUTING → LEASING → OPEN → READING → DONE, with BACKOFF between attempts (request.c has the table)
+ * Rules
+ *   on_done() comes exactly once, unless request_abandon() was called; the request may be freed in it, nobody touches it after.
+ *   What the application handed in (struct request_ask) is borrowed until then.
+ *   A retry is decided when an attempt ends; it begins in another turn, or at the end of this one, never within a callback of
+ *   the connection. */
+#ifndef REQUEST_REQUEST_H
+#define REQUEST_REQUEST_H
+
+#include "cluster/cluster.h"
+#include "http/http.h"
+#include "loop/loop.h"
+#include "observe/observe.h"
+#include "request/body.h"
+#include "request/response.h"
+#include "route/route.h"
+
+struct request;
+
+/* What requests of one loop need of the client. */
+struct request_env {
+    struct loop *loop;
+    struct observe *observe;
+    struct list running;  /* struct request, all that are not done */
+    struct list homeless; /* struct request, in ROUTING: their service is not known yet (request_found_home()) */
+    /* The cluster that serves the request, with a reference. MESH_ERR_AGAIN: not known yet, request_found_home() will come.
+     * Else MESH_ERR_NO_ROUTE, ... with a sentence. */
+    int32_t (*find_cluster)(struct request_env *env, const struct route_request *what, struct cluster **out,
+                            struct fault *fault);
+    /* The last running request has ended. May be NULL. */
+    void (*on_empty)(struct request_env *env);
+};
+
+/* What is asked for; everything is validated. Borrowed until on_done(). */
+struct request_ask {
+    const char *service, *method, *path;
+    const char *authority;             /* NULL: the cluster's */
+    const struct mesh_header *headers; /* without "host" */
+    size_t n_headers;
+    uint64_t hash_key;
+    uint32_t timeout_ms, max_attempts; /* 0: the policy's */
+    bool idempotent;
+    bool chained; /* it carries an attempt number above 1: somebody above retries already */
+};
+
+struct request_ops {
+    void (*on_done)(struct request *request);
+    /* Streams only; NULL otherwise: the answer is collected. */
+    void (*on_head)(struct request *request);
+    void (*on_readable)(struct request *request); /* request.response->body has more */
+    void (*on_writable)(struct request *request); /* request.body has room again */
+};
+
+enum request_state {
+    REQUEST_NEW,
+    REQUEST_ROUTING, /* no cluster, or no endpoints yet */
+    REQUEST_LEASING, /* waits for a connection */
+    REQUEST_OPEN,    /* its stream is open; the head has not come */
+    REQUEST_READING, /* the head has come, and is not going to be taken back */
+    REQUEST_BACKOFF,
+    REQUEST_DONE,
+};
+
+/* One try: an endpoint, a lease, a stream. Embedded; used again for the next. */
+struct attempt {
+    struct endpoint *endpoint; /* NULL: none runs */
+    struct pool_lease lease;
+    struct http_stream stream;
+    bool waits;    /* counted as pending by the cluster */
+    bool given_up; /* its answer is not wanted: a retry has been decided */
+    uint64_t began_us;
+};
+
+/* Zeroed, then `ops`, `ask` and `body` set, by whoever makes it; freed by them too. */
+struct request {
+    const struct request_ops *ops;
+    struct request_env *env;
+    struct request_ask ask;
+    struct body body;
+    struct list link;     /* in env.running */
+    struct list homeless; /* in env.homeless */
+
+    enum request_state state;
+    struct cluster *cluster;    /* a reference */
+    struct model_cluster *conf; /* a reference: the policy it began with */
+    struct cluster_waiter waiter;
+    bool entered; /* counted by the cluster */
+    struct attempt attempt;
+    struct endpoint *tried[CLUSTER_MOST_TRIED];
+    uint32_t made, most; /* attempts */
+    uint32_t retries;    /* backoffs taken */
+    bool refused_before, free_used;
+    struct loop_timer deadline, pause; /* whole request; backoff, or the attempt's own time, or a stream's silence */
+    struct loop_later retry;
+    uint64_t retry_after_us;    /* asked for by the peer */
+    uint64_t began_us, ends_us; /* ends 0: no limit */
+    uint64_t heard_us;          /* streams: the last byte of the answer */
+
+    int32_t err;        /* the outcome */
+    struct fault fault; /* of the last failure */
+    uint32_t flags;     /* FLAG_* of the access log */
+    uint64_t bytes_sent, bytes_received;
+    struct mesh_response *response; /* the maker's to give away in on_done(); made here */
+};
+
+/* Begins. MESH_ERR_NOMEM: nothing has begun, on_done() will not come; anything else is told by on_done(), which never comes
+ * from within this call. */
+int32_t request_start(struct request *request, struct request_env *env);
+/* Ends it with err (MESH_ERR_CANCELLED, _TIMEOUT, _CLOSING, ...): on_done() comes from within this call. Nothing if it is done. */
+void request_end(struct request *request, int32_t err, const char *why);
+/* As request_end(), without on_done(). */
+void request_abandon(struct request *request);
+/* Its service is known now, or known not to exist (err and the fault). */
+void request_found_home(struct request *request, int32_t err, const struct fault *fault);
+/* Stream: more body was written, or it is finished. */
+void request_body_grew(struct request *request);
+/* Stream: n bytes of the answer were read. */
+void request_consumed(struct request *request, size_t n);
+const char *request_state_name(enum request_state state);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Collecting an answer: fields lie one after the other in one text, found by offsets. */
+#include "request/response.h"
+
+#include <string.h>
+
+struct mesh_response *response_new(void)
+{
+    struct mesh_response *response = mem_zalloc(sizeof *response);
+
+    if (!response)
+        return NULL;
+    response->fields = response->few;
+    response->fields_cap = RESPONSE_FEW_FIELDS;
+    return response;
+}
+
+void response_free(struct mesh_response *response)
+{
+    if (!response)
+        return;
+    if (response->fields != response->few)
+        mem_free(response->fields);
+    buf_free(&response->text);
+    buf_free(&response->body);
+    mem_free(response->detail);
+    mem_free(response);
+}
+
+void response_reset(struct mesh_response *response)
+{
+    response->status = 0;
+    response->n_fields = response->n_trailers = 0;
+    buf_clear(&response->text);
+    buf_clear(&response->body);
+}
+
+static bool grow_fields(struct mesh_response *response)
+{
+    size_t cap = response->fields_cap * 2;
+    struct response_field *fields = mem_array(cap, sizeof *fields);
+
+    if (!fields)
+        return false;
+    memcpy(fields, response->fields, response->n_fields * sizeof *fields);
+    if (response->fields != response->few)
+        mem_free(response->fields);
+    response->fields = fields;
+    response->fields_cap = cap;
+    return true;
+}
+
+int32_t response_add_field(struct mesh_response *response, const char *name, size_t name_len, const char *value,
+                           size_t value_len, bool is_trailer)
+{
+    uint8_t *at = buf_room(&response->text, name_len + value_len + 2);
+
+    if (!at || (response->n_fields == response->fields_cap && !grow_fields(response)))
+        return MESH_ERR_NOMEM;
+    memcpy(at, name, name_len);
+    at[name_len] = '\0';
+    memcpy(at + name_len + 1, value, value_len);
+    at[name_len + 1 + value_len] = '\0';
+    response->fields[response->n_fields++] = (struct response_field){
+        .name = (uint32_t) response->text.end,
+        .value = (uint32_t) (response->text.end + name_len + 1),
+        .name_len = (uint32_t) name_len,
+        .is_trailer = is_trailer,
+    };
+    response->n_trailers += is_trailer;
+    buf_added(&response->text, name_len + value_len + 2);
+    return 0;
+}
+
+const char *response_text(const struct mesh_response *response, uint32_t at)
+{
+    return (const char *) response->text.data + at;
+}
+
+/* Trailers come after all headers. */
+const struct response_field *response_field_at(const struct mesh_response *response, size_t index, bool is_trailer)
+{
+    size_t n_headers = response->n_fields - response->n_trailers;
+
+    if (index >= (is_trailer ? response->n_trailers : n_headers))
+        return NULL;
+    return &response->fields[is_trailer ? n_headers + index : index];
+}
+
+const char *response_find(const struct mesh_response *response, const char *name, bool is_trailer)
+{
+    size_t len = strlen(name);
+    const struct response_field *field;
+
+    for (size_t i = 0; (field = response_field_at(response, i, is_trailer)); i++)
+        if (text_equal_nocase_n(response_text(response, field->name), field->name_len, name, len))
+            return response_text(response, field->value);
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer to a request as the application holds it; filled while it comes, then never changed. */
+#ifndef REQUEST_RESPONSE_H
+#define REQUEST_RESPONSE_H
+
+#include "base/base.h"
+
+#include <mesh/response.h>
+
+enum { RESPONSE_FEW_FIELDS = 16, RESPONSE_ZONE = 64 };
+
+/* One header or trailer: where its name and its value begin in the text. */
+struct response_field {
+    uint32_t name, value;
+    uint32_t name_len;
+    bool is_trailer;
+};
+
+/* Opaque to applications. */
+struct mesh_response {
+    int32_t status;
+    int32_t err;
+    uint32_t attempts;
+    uint64_t duration_us;
+    size_t n_fields, fields_cap, n_trailers;
+    struct response_field few[RESPONSE_FEW_FIELDS]; /* nearly every answer fits */
+    struct response_field *fields;                  /* few, or an allocation */
+    struct buf text;
+    struct buf body;
+    char *detail; /* NULL: empty */
+    char endpoint[ADDR_TEXT];
+    char zone[RESPONSE_ZONE];
+};
+
+struct mesh_response *response_new(void); /* NULL: out of memory */
+void response_free(struct mesh_response *response);
+/* Forgets what an attempt has brought, for the next one. */
+void response_reset(struct mesh_response *response);
+/* MESH_ERR_NOMEM. */
+int32_t response_add_field(struct mesh_response *response, const char *name, size_t name_len, const char *value,
+                           size_t value_len, bool is_trailer);
+/* The index-th header or trailer; NULL beyond the end. */
+const struct response_field *response_field_at(const struct mesh_response *response, size_t index, bool is_trailer);
+/* First value of a name, NULL: none. */
+const char *response_find(const struct mesh_response *response, const char *name, bool is_trailer);
+const char *response_text(const struct mesh_response *response, uint32_t at);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of request/ tell each other. Private to request/. */
+#ifndef REQUEST_STATE_H
+#define REQUEST_STATE_H
+
+#include "request/request.h"
+#include "request/retry.h"
+
+/* attempt.c */
+/* Chooses an endpoint and asks for a connection. 0: under way; MESH_ERR_AGAIN: endpoints are not known yet; else the attempt
+ * did not begin and request.fault says why. */
+int32_t attempt_start(struct request *request);
+/* Gives back whatever it holds, resetting an open stream. Nothing if none runs. */
+void attempt_end(struct request *request, enum attempt_outcome outcome);
+/* The endpoints that were tried are not remembered any more. */
+void attempt_forget_tried(struct request *request);
+
+/* request.c: what an attempt tells, in the order of its life. */
+void request_attempt_opened(struct request *request);
+void request_attempt_head(struct request *request, bool end);
+void request_attempt_data(struct request *request);
+void request_attempt_done(struct request *request);
+/* The attempt's resources are still held. */
+void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why);
+void request_set_state(struct request *request, enum request_state next);
+
+/* report.c */
+/* The response's detail, for whoever must understand what happened. */
+void report_detail(struct request *request);
+void report_access(struct request *request);
+uint32_t report_flags(int32_t err, bool timed_out_try);
+
+#endif
