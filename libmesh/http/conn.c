@@ -45,8 +45,9 @@ void http_conn_end_all(struct http_conn *conn, const struct fault *fault,
 {
     while (!list_empty(&conn->streams)) {
         struct http_stream *stream = CONTAINER_OF(conn->streams.next, struct http_stream, link);
+        const struct http_result result = { .err = fault->code, .reach = reach_of(stream), .fault = fault };
 
-        http_stream_end(stream, &(struct http_result){ fault->code, reach_of(stream), fault });
+        http_stream_end(stream, &result);
     }
 }
 
