@@ -63,26 +63,26 @@ static int32_t name_roots(struct net_tls *tls, const char *role, const char *pat
     return tls->roots ? 0 : fault_set(fault, MESH_ERR_NOMEM, "out of memory");
 }
 
-/* SSL_CERT_FILE and SSL_CERT_DIR replace what OpenSSL was built with. A file that is not there would be passed over in
- * silence, and every peer refused later. */
+/* SSL_CERT_FILE and SSL_CERT_DIR replace what OpenSSL was built with. It would pass over a file that is not there in silence,
+ * and every peer would be refused later: so the file is loaded here. */
 static int32_t load_default_roots(struct net_tls *tls, struct fault *fault)
 {
-    const char *file = secure_getenv(X509_get_default_cert_file_env());
-    const char *dir = secure_getenv(X509_get_default_cert_dir_env());
+    const char *file_name = X509_get_default_cert_file_env(), *dir_name = X509_get_default_cert_dir_env();
+    const char *file = secure_getenv(file_name), *dir = secure_getenv(dir_name);
     char text[FAULT_TEXT];
-    int32_t err = 0;
+    int32_t err = file ? load_roots_file(tls, file_name, file, fault) : 0;
 
-    if (file)
-        err = load_roots_file(tls, X509_get_default_cert_file_env(), file, fault);
     if (err)
         return err;
     tls_errors_clear();
-    if (SSL_CTX_set_default_verify_paths(tls->context) != 1)
+    if (SSL_CTX_set_default_verify_dir(tls->context) != 1 ||
+        (!file && SSL_CTX_set_default_verify_file(tls->context) != 1))
         return fault_set(fault, MESH_ERR_TLS, "the system's roots: %s", tls_errors_text(text));
+    tls_errors_clear();
     if (file)
-        return name_roots(tls, X509_get_default_cert_file_env(), file, fault);
+        return name_roots(tls, file_name, file, fault);
     if (dir)
-        return name_roots(tls, X509_get_default_cert_dir_env(), dir, fault);
+        return name_roots(tls, dir_name, dir, fault);
     return name_roots(tls, "the system's roots", NULL, fault);
 }
 

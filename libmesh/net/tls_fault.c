@@ -80,11 +80,27 @@ static bool is_about_our_certificate(int reason)
 
 /* ---- the cause ---- */
 
-static const char *about_alert(const struct net_stream *stream, int reason, char out[FAULT_TEXT])
+/* OpenSSL calls it "tlsv13 alert certificate required", of old ones even "sslv3 alert ...": the version only misleads. */
+static const char *alert_text(unsigned long error, char out[64])
 {
-    const char *alert = SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+    const char *reason = ERR_reason_error_string(error);
+    const char *name = reason ? strstr(reason, "alert ") : NULL;
 
-    if (!is_about_our_certificate(reason))
+    if (name)
+        snprintf(out, 64, "%s", name + strlen("alert "));
+    else if (reason)
+        snprintf(out, 64, "%s", reason);
+    else
+        snprintf(out, 64, "number %d", ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET);
+    return out;
+}
+
+static const char *about_alert(const struct net_stream *stream, unsigned long error, char out[FAULT_TEXT])
+{
+    char alert[64];
+
+    alert_text(error, alert);
+    if (!is_about_our_certificate(ERR_GET_REASON(error)))
         snprintf(out, FAULT_TEXT, "the peer ended it with the alert \"%s\"", alert);
     else if (stream->tls->has_certificate)
         snprintf(out, FAULT_TEXT, "the peer refused our client certificate tls.cert: alert \"%s\"", alert);
@@ -104,7 +120,7 @@ static const char *cause(const struct net_stream *stream, char out[FAULT_TEXT])
     if (text)
         snprintf(out, FAULT_TEXT, "%s", text);
     else if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET)
-        about_alert(stream, reason, out);
+        about_alert(stream, error, out);
     else if (error != 0)
         return tls_errors_text(out);
     else
