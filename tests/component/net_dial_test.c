@@ -290,6 +290,25 @@ static void test_black_holes_end_with_the_time(void **state)
     black_hole_close(&holes[1]);
 }
 
+/* The first one may still answer when all others have failed. */
+static void test_refusals_do_not_end_the_wait_for_the_first(void **state)
+{
+    struct black_hole hole;
+    struct addr addrs[3];
+    struct dialled dialled;
+
+    (void) state;
+    black_hole_make(&hole, AF_INET);
+    addrs[0] = hole.addr;
+    addrs[1] = refusing_addr(AF_INET);
+    addrs[2] = refusing_addr(AF_INET6);
+    dialled = dial_addrs(addrs, 3, 600 * US_PER_MS);
+    assert_int_equal(dialled.err, MESH_ERR_CONNECT);
+    assert_says(&dialled.fault, ": no answer within 600 ms; 127.0.0.1:");
+    assert_says(&dialled.fault, ": connection refused; [::1]:");
+    black_hole_close(&hole);
+}
+
 static void test_cancel_is_silent(void **state)
 {
     struct dialled dialled = { .is_done = false };
@@ -482,6 +501,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_silent_v6_gives_way_to_v4, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_first_address_wins_when_it_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_black_holes_end_with_the_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refusals_do_not_end_the_wait_for_the_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_is_silent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_before_it_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_descriptors, set_up, tear_down),

@@ -304,6 +304,8 @@ static void test_wrong_name(void **state)
     refuse(spec, "b.test", "the certificate is for");
     refuse(spec, "127.0.0.1", "for \"127.0.0.1\": the certificate is for a.test");
     refuse(spec, "::1", "the certificate is for a.test");
+    spec.names = "email:me@users.test,IP:::1";
+    refuse(spec, "users.test", "the certificate is for ::1;");
 }
 
 static void test_partial_wildcards_are_none(void **state)
@@ -352,6 +354,22 @@ static void test_short_key(void **state)
         (struct certificate_spec){
             .common_name = "users", .names = "DNS:users.test", .issuer = &authority, .rsa_bits = 1024 },
         "users.test", "the certificate is too weak to be trusted");
+}
+
+/* A check without a sentence of its own. */
+static void test_issuer_that_is_no_authority(void **state)
+{
+    struct certificate leaf =
+        certificate_make((struct certificate_spec){ .common_name = "leaf", .issuer = &authority });
+    struct certificate forged = certificate_make(
+        (struct certificate_spec){ .common_name = "users", .names = "DNS:users.test", .issuer = &leaf });
+    struct dialled dialled = dial_certificate((struct peer_conf){ .certificate = &forged, .intermediate = &leaf },
+                                              (struct net_tls_conf){ .ca = NULL }, "users.test");
+
+    (void) state;
+    assert_refused(dialled, "the issuing certificate \"CN=leaf\" was refused: invalid CA certificate");
+    certificate_free(&leaf);
+    certificate_free(&forged);
 }
 
 /* Trust is no matter of which address answers first: the good one behind it must not hide the bad one. */
@@ -457,6 +475,30 @@ static void test_peers_that_do_not_shake_hands(void **state)
         if (cases[i].manner == PEER_CLOSE && strstr(dialled.fault.text, "reset by peer"))
             continue; /* our hello had come before it closed */
         assert_refused(dialled, cases[i].words);
+    }
+    net_tls_unref(tls);
+}
+
+static void test_alerts(void **state)
+{
+    static const struct {
+        unsigned char alert;
+        const char *words;
+    } cases[] = {
+        { 80, "the peer ended it with the alert \"internal error\"" },
+        { 200, "the peer ended it with the alert \"number 200\"" },
+        { 40, "no cipher in common, or it wants a client certificate" },
+        { 112, "the peer does not know this server name" },
+    };
+    struct net_tls *tls = tls_of((struct net_tls_conf){ .ca = NULL });
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct peer peer;
+
+        peer_start(&peer, (struct peer_conf){ .manner = PEER_ALERT, .alert = cases[i].alert });
+        assert_refused(dial_tls(&peer, tls, "users.test", NULL), cases[i].words);
+        peer_stop(&peer);
     }
     net_tls_unref(tls);
 }
@@ -587,10 +629,12 @@ int main(void)
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_wrong_purpose),
         cmocka_unit_test(test_short_key),
+        cmocka_unit_test(test_issuer_that_is_no_authority),
         cmocka_unit_test(test_refusal_is_final),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_alpn),
         cmocka_unit_test(test_peers_that_do_not_shake_hands),
+        cmocka_unit_test(test_alerts),
         cmocka_unit_test(test_cancel_during_the_handshake),
         cmocka_unit_test(test_senseless_arguments),
         cmocka_unit_test(test_name_too_long),

@@ -22,6 +22,7 @@ enum peer_manner {
     PEER_CUT,      /* says "cut" and closes without close-notify */
     PEER_FAREWELL, /* says "bye" and closes with close-notify */
     PEER_PLAIN,    /* TLS is answered with a line of HTTP */
+    PEER_ALERT,    /* TLS is answered with the fatal alert conf.alert */
     PEER_STALL,    /* accepts and says nothing */
     PEER_CLOSE,    /* accepts and closes */
     PEER_SWALLOW,  /* reads nothing until told by peer->go, then counts what comes until the end */
@@ -34,7 +35,8 @@ struct peer_conf {
     const struct certificate *intermediate; /* sent along */
     int max_version;                        /* TLS1_1_VERSION, ...; 0: any */
     const char *alpn;                       /* the one protocol it speaks */
-    int family;                             /* AF_INET6; 0: AF_INET */
+    unsigned char alert;
+    int family; /* AF_INET6; 0: AF_INET */
 };
 
 struct peer {
@@ -160,7 +162,9 @@ static inline void peer_serve(struct peer *peer, int fd)
         return;
     if (peer->conf.manner == PEER_PLAIN)
         send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28, MSG_NOSIGNAL);
-    if (peer->conf.manner == PEER_STALL || peer->conf.manner == PEER_PLAIN) {
+    if (peer->conf.manner == PEER_ALERT)
+        send(fd, (unsigned char[]){ 0x15, 3, 3, 0, 2, 2, peer->conf.alert }, 7, MSG_NOSIGNAL);
+    if (peer->conf.manner == PEER_STALL || peer->conf.manner == PEER_ALERT || peer->conf.manner == PEER_PLAIN) {
         peer_hold(peer, fd);
         return;
     }
