@@ -104,6 +104,14 @@ static inline struct h2_conn *h2_of(const struct http_conn *conn)
     return (struct h2_conn *) conn;
 }
 
+/* `err` is one of ours, not 0. */
+static inline const char *h2_error_text(int32_t err)
+{
+    const struct error_entry *entry = error_entry(err);
+
+    return entry ? entry->text : "unknown error";
+}
+
 /* ---- h2_conn.c ---- */
 
 /* Begins the end, once: streams end with `err` later in this turn. The sentence is put behind the peer's address.

@@ -488,5 +488,5 @@ int32_t http_conn_h2(struct loop *loop, const struct http_conn_conf *conf, struc
     return 0;
 fail:
     destroy(conn);
-    return fault_set(fault, err, "a connection could not be set up: %s", mesh_strerror(err));
+    return fault_set(fault, err, "a connection could not be set up: %s", h2_error_text(err));
 }

@@ -193,7 +193,7 @@ void h2_stream_fail(struct h2_conn *conn, struct http_stream *stream, int32_t er
         h2_fault(conn, &fault, err, "%s", detail);
     else
         h2_fault(conn, &fault, err, "was answering, or being sent to, when the request was given up: %s",
-                 mesh_strerror(err));
+                 h2_error_text(err));
     reset(conn, stream->id, code);
     end_with(conn, stream, &fault, h2_stream_reach(stream));
 }
