@@ -15,16 +15,16 @@ struct observe;
 enum observe_format { OBSERVE_TEXT, OBSERVE_JSON };
 
 struct observe_conf {
-    int32_t level;               /* MESH_LOG_*; events below it are not written */
+    int32_t level; /* MESH_LOG_*; events below it are not written */
     enum observe_format format;
-    const char *log;             /* "stderr", "off", "fd:N" or a path: where events go; copied */
-    const char *access_log;      /* the same for the access log; copied */
-    const char *redact;          /* comma-separated header names, for what ever writes headers; copied */
-    const char *service_name;    /* of this process (OTEL_SERVICE_NAME); "" none; copied */
-    const char *zone;            /* MESH_ZONE; copied */
-    mesh_log_fn hook;            /* takes all lines instead, when set */
+    const char *log;          /* "stderr", "off", "fd:N" or a path: where events go; copied */
+    const char *access_log;   /* the same for the access log; copied */
+    const char *redact;       /* comma-separated header names, for what ever writes headers; copied */
+    const char *service_name; /* of this process (OTEL_SERVICE_NAME); "" none; copied */
+    const char *zone;         /* MESH_ZONE; copied */
+    mesh_log_fn hook;         /* takes all lines instead, when set */
     void *hook_user;
-    bool threadless;             /* no thread of our own: lines are written by who makes them, without blocking */
+    bool threadless; /* no thread of our own: lines are written by who makes them, without blocking */
 };
 
 /* [any thread] A path is opened for appending here, so that a wrong one is told: MESH_ERR_IO with a sentence. */
@@ -42,8 +42,8 @@ struct observe_field {
     const char *text; /* NULL: a number */
     int64_t number;
 };
-#define FIELD_TEXT(name, value)   ((struct observe_field) { (name), (value), 0 })
-#define FIELD_NUMBER(name, value) ((struct observe_field) { (name), NULL, (int64_t) (value) })
+#define FIELD_TEXT(name, value)   ((struct observe_field){ (name), (value), 0 })
+#define FIELD_NUMBER(name, value) ((struct observe_field){ (name), NULL, (int64_t) (value) })
 
 /* [any thread] One state change: "event" is a stable name such as "connection_closed". Values are escaped and cut.
  * `observe` may be NULL. */
@@ -52,8 +52,7 @@ void observe_event(struct observe *observe, int32_t level, const char *event, co
 #define OBSERVE(observe, level, event, ...)                                                                            \
     do {                                                                                                               \
         struct observe_field observe_fields_[] = { __VA_ARGS__ };                                                      \
-        observe_event((observe), (level), (event), observe_fields_,                                                    \
-                      sizeof observe_fields_ / sizeof *observe_fields_);                                               \
+        observe_event((observe), (level), (event), observe_fields_, sizeof observe_fields_ / sizeof *observe_fields_); \
     } while (0)
 bool observe_wants(const struct observe *observe, int32_t level);
 
@@ -82,8 +81,8 @@ struct observe_access {
     uint64_t started_wall_us;
     const char *service, *cluster, *host, *zone; /* upstream_cluster, upstream_host, upstream_zone */
     const char *method, *path, *authority, *protocol;
-    const char *trace_id;  /* from the request's traceparent; "" none */
-    const char *detail;    /* of a failure */
+    const char *trace_id; /* from the request's traceparent; "" none */
+    const char *detail;   /* of a failure */
     int32_t status, err;
     uint32_t flags, attempts;
     uint64_t duration_us, bytes_sent, bytes_received;
