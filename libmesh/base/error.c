@@ -53,3 +53,10 @@ const char *error_name(int32_t code)
 
     return entry ? entry->name : "MESH_ERR_UNKNOWN";
 }
+
+const char *error_text(int32_t code)
+{
+    const struct error_entry *entry = error_entry(code);
+
+    return entry ? entry->text : "no error of libmesh has this number";
+}

@@ -18,6 +18,7 @@ struct error_entry {
 /* NULL for numbers that are no error of ours. */
 const struct error_entry *error_entry(int32_t code);
 const char *error_name(int32_t code);
+const char *error_text(int32_t code);
 /* Walks the table, for the test that compares it with the header; NULL beyond the end. */
 const struct error_entry *error_entry_at(size_t index);
 

@@ -35,9 +35,10 @@ struct cluster_shared {
     struct budget budget;
     pthread_mutex_t lock;
     struct map stats; /* struct endpoint_stats by address, with the lock */
+    char name[];
 };
 
-struct cluster_shared *cluster_shared_new(void); /* NULL: out of memory */
+struct cluster_shared *cluster_shared_new(const char *name); /* NULL: out of memory */
 struct cluster_shared *cluster_shared_ref(struct cluster_shared *shared);
 void cluster_shared_unref(struct cluster_shared *shared);
 
@@ -135,6 +136,9 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
                        struct fault *fault);
 void cluster_wait(struct cluster *cluster, struct cluster_waiter *waiter);
 void cluster_forget(struct cluster_waiter *waiter);
+
+/* The endpoint's pool, made if needed: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
+int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault);
 
 /* How an attempt ended, as far as the endpoint is concerned. */
 enum attempt_outcome {

@@ -148,7 +148,7 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
     conf.tls = cluster->tls;
     err = pool_new(cluster->env.loop, &conf, &endpoint->pool);
     if (err)
-        return fault_set(fault, err, "no pool for %s: %s", endpoint->address, mesh_strerror(err));
+        return fault_set(fault, err, "no pool for %s: %s", endpoint->address, error_text(err));
     endpoint->conf = model_cluster_ref(cluster->conf);
     return 0;
 }

@@ -4,12 +4,14 @@
 
 #include "cluster/state.h"
 
-struct cluster_shared *cluster_shared_new(void)
+struct cluster_shared *cluster_shared_new(const char *name)
 {
-    struct cluster_shared *shared = mem_zalloc(sizeof *shared);
+    size_t size = strlen(name) + 1;
+    struct cluster_shared *shared = mem_zalloc(sizeof *shared + size);
 
     if (!shared)
         return NULL;
+    memcpy(shared->name, name, size);
     shared->refs = 1;
     pthread_mutex_init(&shared->lock, NULL);
     return shared;

@@ -17,8 +17,6 @@ void endpoint_free(struct endpoint *endpoint);
 bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoint *model);
 /* Weight and priority may change while it stays the same endpoint. */
 void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoint *model);
-/* The endpoint's pool, made if needed: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
-int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault);
 bool endpoint_usable(const struct endpoint *endpoint);
 /* Nothing of it is left: it may be freed. */
 bool endpoint_is_idle(const struct endpoint *endpoint);

@@ -74,8 +74,10 @@ void loop_keeper_call(struct loop *loop)
     futex_wake_one(&loop->keeper_word);
 }
 
-void loop_keeper_stop(struct loop *loop)
+void loop_stop(struct loop *loop)
 {
+    if (!loop)
+        return;
     pthread_mutex_lock(&loop->keeper_lock);
     atomic_store(&loop->keeper_stop, true);
     pthread_mutex_unlock(&loop->keeper_lock);
@@ -85,4 +87,5 @@ void loop_keeper_stop(struct loop *loop)
     futex_wake_one(&loop->keeper_word);
     loop_wake_poll(loop);
     pthread_join(loop->keeper, NULL);
+    atomic_store(&loop->keeper_started, false);
 }

@@ -30,7 +30,7 @@ void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
-    loop_keeper_stop(loop);
+    loop_stop(loop);
     watch_close(&loop->watch);
     pthread_mutex_destroy(&loop->lock);
     pthread_mutex_destroy(&loop->parked_lock);
@@ -176,14 +176,24 @@ void loop_leave(struct loop *loop)
     combine(loop);
 }
 
-void loop_submit(struct loop *loop, struct loop_task *task)
+void loop_submit_quietly(struct loop *loop, struct loop_task *task)
 {
     struct loop_task *newest = atomic_load(&loop->submitted);
 
     do
         task->next = newest;
     while (!atomic_compare_exchange_weak(&loop->submitted, &newest, task));
+}
+
+void loop_submit(struct loop *loop, struct loop_task *task)
+{
+    loop_submit_quietly(loop, task);
     combine(loop);
+}
+
+void loop_nudge(struct loop *loop)
+{
+    loop_wake_poll(loop);
 }
 
 /* ---- the driver ---- */

@@ -30,6 +30,8 @@ struct loop_conf {
 
 /* [any] Opens nothing yet: the first loop_enter() does. */
 int32_t loop_new(const struct loop_conf *conf, struct loop **out);
+/* [any] Ends the keeper, for good. */
+void loop_stop(struct loop *loop);
 /* [any] Ends the keeper and frees. Nothing may be watched any more and nobody may wait. */
 void loop_free(struct loop *loop);
 /* [any] Around fork(): holds the lock, so that the child finds the loop as it is between two turns. */
@@ -90,6 +92,11 @@ struct loop_task {
 
 /* [any] Has the task run inside, soon, by whoever drives. The task is not touched after its run() was entered. */
 void loop_submit(struct loop *loop, struct loop_task *task);
+
+/* [any] The same, but nobody is made to do it now: with the next turn of whoever comes. Also from a signal handler. */
+void loop_submit_quietly(struct loop *loop, struct loop_task *task);
+/* [any] Has the poll that may be under way return, so that quietly submitted work is done. Also from a signal handler. */
+void loop_nudge(struct loop *loop);
 
 /* Embedded in its owner; zeroed is idle. */
 struct loop_later {

@@ -76,7 +76,6 @@ void loop_hand_over(struct loop *loop);
 void loop_wake_done(struct loop *loop, struct loop_waiter *done, const struct loop_waiter *self);
 
 /* keeper.c */
-void loop_keeper_stop(struct loop *loop);
 /* Has the keeper look whether it is to drive, starting it when needed. */
 void loop_keeper_call(struct loop *loop);
 

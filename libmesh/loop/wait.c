@@ -54,8 +54,7 @@ static bool lead_a_parked_one(struct loop *loop)
     bool found = false;
 
     pthread_mutex_lock(&loop->parked_lock);
-    LIST_EACH(link, &loop->parked)
-    {
+    LIST_EACH(link, &loop->parked) {
         struct loop_waiter *waiter = CONTAINER_OF(link, struct loop_waiter, parked);
         uint32_t was = atomic_load(&waiter->state);
 

@@ -127,7 +127,7 @@ static void on_dialled(void *user, int32_t err, struct net_stream *stream, const
     err = settle_protocol(connection, stream, &fault);
     if (err) {
         if (fault.code == 0)
-            fault_set(&fault, err, "a connection could not be set up: %s", mesh_strerror(err));
+            fault_set(&fault, err, "a connection could not be set up: %s", error_text(err));
         end(connection, &fault);
         return;
     }

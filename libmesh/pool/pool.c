@@ -178,7 +178,7 @@ static void help_waiting(struct pool *pool)
         fault_set(&fault, err, "no connection: the cluster has its breaker.max_connections %u already",
                   pool->conf.limits->max_connections);
     else
-        fault_set(&fault, err, "no connection: %s", mesh_strerror(err));
+        fault_set(&fault, err, "no connection: %s", error_text(err));
     fail_waiting(pool, &fault);
 }
 

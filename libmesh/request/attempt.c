@@ -157,7 +157,7 @@ static void on_leased(struct pool_lease *lease, struct http_conn *conn)
     }
     stop_waiting(request);
     if (err) {
-        fault_set(&fault, err, "no stream could be opened: %s", mesh_strerror(err));
+        fault_set(&fault, err, "no stream could be opened: %s", error_text(err));
         request_attempt_failed(request, err, HTTP_NOT_SENT, &fault);
         return;
     }
@@ -225,7 +225,7 @@ int32_t attempt_start(struct request *request)
     if (err == MESH_ERR_AGAIN)
         return wait_for_connection(request);
     if (err)
-        return fault_set(&request->fault, err, "no stream could be opened: %s", mesh_strerror(err));
+        return fault_set(&request->fault, err, "no stream could be opened: %s", error_text(err));
     request_attempt_opened(request);
     return 0;
 }

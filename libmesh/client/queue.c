@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The completion queue: a list of what has something to tell, and threads that wait for it.
+ *
+ * All of it is used inside the lane's loop. What waits to be sent when a thread comes for events is sent with one system
+ * call, together with taking them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "client/client.h"
+
+/* Calls are held back for the taking thread only while it has others running, and at most so many. */
+enum { BUSY = 4, MOST_HELD_BACK = 32 };
+
+struct queue_waiter {
+    struct list link;
+    struct loop_waiter waiter;
+};
+
+static void on_wake(struct loop_task *task);
+
+int32_t queue_new(struct mesh_client *client, struct mesh_queue **out, struct fault *fault)
+{
+    struct mesh_queue *queue = mem_zalloc(sizeof *queue);
+    int32_t err;
+
+    *out = NULL;
+    if (!queue)
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+    err = client_engine(client, &queue->engine, fault);
+    if (err) {
+        mem_free(queue);
+        return err;
+    }
+    client_ref(client);
+    queue->client = client;
+    queue->lane = engine_lane(queue->engine);
+    queue->refs = 1;
+    queue->fd = -1;
+    queue->wake.run = on_wake;
+    list_init(&queue->items);
+    list_init(&queue->waiters);
+    pthread_mutex_lock(&client->lock);
+    list_push_back(&client->queues, &queue->link);
+    pthread_mutex_unlock(&client->lock);
+    *out = queue;
+    return 0;
+}
+
+/* What the parent had in it never ends here and is left behind. */
+int32_t queue_settle(struct mesh_queue *queue, struct fault *fault)
+{
+    struct engine *engine;
+    int32_t err;
+
+    if (!queue->engine->abandoned)
+        return 0;
+    err = client_engine(queue->client, &engine, fault);
+    if (err)
+        return err;
+    list_init(&queue->items);
+    list_init(&queue->waiters);
+    atomic_store(&queue->in_flight, 0);
+    atomic_store(&queue->wake_queued, false);
+    queue->engine = engine;
+    queue->lane = engine_lane(engine);
+    if (queue->fd >= 0)
+        loop_expect(queue->lane->loop, 1);
+    return 0;
+}
+
+void queue_unref(struct mesh_queue *queue)
+{
+    if (atomic_fetch_sub(&queue->refs, 1) != 1)
+        return;
+    if (queue->fd >= 0)
+        close(queue->fd);
+    mem_free(queue);
+}
+
+/* ---- the descriptor ---- */
+
+static void set_fd(struct mesh_queue *queue)
+{
+    uint64_t one = 1;
+
+    if (queue->fd < 0 || queue->fd_is_set)
+        return;
+    queue->fd_is_set = write(queue->fd, &one, sizeof one) == (ssize_t) sizeof one;
+}
+
+static void clear_fd_when_empty(struct mesh_queue *queue)
+{
+    uint64_t count;
+
+    if (!queue->fd_is_set || !list_empty(&queue->items) || atomic_load(&queue->woken))
+        return;
+    queue->fd_is_set = read(queue->fd, &count, sizeof count) < 0 && errno != EAGAIN;
+}
+
+/* ---- pushing ---- */
+
+static void wake_one(struct mesh_queue *queue)
+{
+    struct list *link = list_pop_front(&queue->waiters);
+
+    if (link)
+        loop_waiter_done(queue->lane->loop, &CONTAINER_OF(link, struct queue_waiter, link)->waiter);
+}
+
+static void drop(struct queue_item *item)
+{
+    if (item->kind == QUEUE_CALL)
+        call_unheard(item);
+    else
+        stream_unheard(item);
+}
+
+void queue_push(struct mesh_queue *queue, struct queue_item *item)
+{
+    if (item->kind == QUEUE_CALL)
+        atomic_fetch_sub(&queue->in_flight, 1);
+    if (queue->closed) {
+        drop(item);
+        return;
+    }
+    if (list_linked(&item->link))
+        return;
+    list_push_back(&queue->items, &item->link);
+    set_fd(queue);
+    wake_one(queue);
+}
+
+void queue_withdraw(struct queue_item *item)
+{
+    list_remove(&item->link);
+}
+
+void queue_began(struct mesh_queue *queue, struct loop_task *task)
+{
+    struct loop *loop = queue->lane->loop;
+    bool ours = atomic_load(&queue->taker) == (uintptr_t) pthread_self();
+
+    if (ours && atomic_load(&queue->in_flight) >= BUSY && atomic_fetch_add(&queue->held_back, 1) < MOST_HELD_BACK) {
+        loop_submit_quietly(loop, task);
+        return;
+    }
+    atomic_store(&queue->held_back, 0);
+    loop_submit(loop, task);
+    loop_attend(loop);
+}
+
+/* ---- taking ---- */
+
+static bool to_event(struct queue_item *item, struct mesh_event *event)
+{
+    return item->kind == QUEUE_CALL ? call_event(item, event) : stream_event(item, event);
+}
+
+static uint32_t take(struct mesh_queue *queue, struct mesh_event *events, uint32_t max)
+{
+    uint32_t n = 0;
+
+    if (atomic_exchange(&queue->woken, false))
+        events[n++] = (struct mesh_event){ .kind = MESH_EVENT_WAKE };
+    while (n < max && !list_empty(&queue->items)) {
+        struct queue_item *item = CONTAINER_OF(queue->items.next, struct queue_item, link);
+
+        list_remove(&item->link);
+        if (to_event(item, &events[n++]))
+            list_push_back(&queue->items, &item->link);
+    }
+    clear_fd_when_empty(queue);
+    return n;
+}
+
+/* One entry into the loop: what was held back goes out, and events are taken, or the waiter is left to be told. */
+static uint32_t take_or_register(struct mesh_queue *queue, struct mesh_event *events, uint32_t max,
+                                 struct queue_waiter *waiter)
+{
+    uint32_t n;
+
+    atomic_store(&queue->held_back, 0);
+    loop_enter(queue->lane->loop);
+    n = take(queue, events, max);
+    if (n == 0 && waiter) {
+        loop_waiter_init(&waiter->waiter);
+        list_push_back(&queue->waiters, &waiter->link);
+    }
+    loop_leave(queue->lane->loop);
+    return n;
+}
+
+/* The wait ended without being told: takes the waiter back, or lets the telling that crossed it arrive. */
+static void unregister(struct mesh_queue *queue, struct queue_waiter *waiter)
+{
+    bool told;
+
+    loop_enter(queue->lane->loop);
+    told = waiter->waiter.is_done;
+    if (!told)
+        list_remove(&waiter->link);
+    loop_leave(queue->lane->loop);
+    if (told)
+        loop_wait(queue->lane->loop, &waiter->waiter, LOOP_FOREVER, false);
+}
+
+int32_t queue_next(struct mesh_queue *queue, struct mesh_event *events, uint32_t max, uint64_t until_us)
+{
+    struct queue_waiter waiter = { .link = { 0 } };
+    int32_t err = queue_settle(queue, NULL);
+
+    atomic_store(&queue->taker, (uintptr_t) pthread_self());
+    while (!err) {
+        uint32_t n = take_or_register(queue, events, max, until_us == 0 ? NULL : &waiter);
+
+        if (n > 0 || until_us == 0)
+            return (int32_t) n;
+        err = loop_wait(queue->lane->loop, &waiter.waiter, until_us, true);
+        if (err)
+            unregister(queue, &waiter);
+    }
+    /* Interrupted by a handler that called mesh_queue_wake(), or told in the last moment. */
+    if (atomic_load(&queue->woken) || err == MESH_ERR_TIMEOUT)
+        return (int32_t) take_or_register(queue, events, max, NULL);
+    return err;
+}
+
+int32_t queue_fd(struct mesh_queue *queue)
+{
+    int32_t err = queue_settle(queue, NULL);
+    struct loop *loop = queue->lane->loop;
+    bool fresh;
+
+    if (err)
+        return err;
+    loop_enter(loop);
+    fresh = queue->fd < 0;
+    if (fresh)
+        queue->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (queue->fd >= 0 && (!list_empty(&queue->items) || atomic_load(&queue->woken)))
+        set_fd(queue);
+    loop_leave(loop);
+    if (queue->fd < 0)
+        return MESH_ERR_IO;
+    if (fresh)
+        loop_expect(loop, 1);
+    return queue->fd;
+}
+
+/* ---- waking, also from signal handlers: atomics and write() only ---- */
+
+static void on_wake(struct loop_task *task)
+{
+    struct mesh_queue *queue = CONTAINER_OF(task, struct mesh_queue, wake);
+
+    atomic_store(&queue->wake_queued, false);
+    if (atomic_load(&queue->woken)) {
+        set_fd(queue);
+        wake_one(queue);
+    }
+    queue_unref(queue);
+}
+
+void queue_wake(struct mesh_queue *queue)
+{
+    atomic_store(&queue->woken, true);
+    if (queue->engine->abandoned || atomic_exchange(&queue->wake_queued, true))
+        return;
+    atomic_fetch_add(&queue->refs, 1);
+    loop_submit_quietly(queue->lane->loop, &queue->wake);
+    loop_nudge(queue->lane->loop);
+}
+
+/* ---- the end ---- */
+
+void queue_free(struct mesh_queue *queue)
+{
+    struct mesh_client *client = queue->client;
+
+    pthread_mutex_lock(&client->lock);
+    list_remove(&queue->link);
+    pthread_mutex_unlock(&client->lock);
+    if (queue->engine->abandoned)
+        goto done;
+    loop_enter(queue->lane->loop);
+    queue->closed = true;
+    while (!list_empty(&queue->items)) {
+        struct queue_item *item = CONTAINER_OF(queue->items.next, struct queue_item, link);
+
+        list_remove(&item->link);
+        drop(item);
+    }
+    loop_leave(queue->lane->loop);
+    if (queue->fd >= 0)
+        loop_expect(queue->lane->loop, -1);
+done:
+    queue_unref(queue);
+    client_unref(client);
+}
+
+/* The child's queue lives on in name: calls of the parent never end here, and the descriptor must not be shared. */
+void queue_after_fork(struct mesh_queue *queue)
+{
+    int fresh;
+
+    if (queue->fd < 0)
+        return;
+    fresh = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fresh < 0)
+        return;
+    dup3(fresh, queue->fd, O_CLOEXEC);
+    close(fresh);
+}
