@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The resolver against a DNS server that does as it is told. */
-#include "fake_dns.h"
+#include "support/fake_dns.h"
 #include "test_loop.h"
 
 #include <sys/stat.h>
