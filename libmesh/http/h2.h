@@ -125,8 +125,9 @@ int32_t h2_fault(const struct h2_conn *conn, struct fault *fault, int32_t err, c
 
 /* ---- h2_io.c ---- */
 
-/* Reads what is there, hands it to nghttp2. */
-void h2_read(struct h2_conn *conn);
+/* Reads what is there, hands it to nghttp2. False: there was nothing. An end of the connection right behind bytes may be
+ * found by the next call only. */
+bool h2_read(struct h2_conn *conn);
 /* Makes frames and writes them until there is nothing more or the socket takes no more. */
 void h2_flush(struct h2_conn *conn);
 /* One step of lingering. True: it is over. */

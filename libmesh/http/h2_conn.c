@@ -365,7 +365,8 @@ static void refresh(struct http_conn *base)
     if (conn->state != H2_OPEN || loop_now_us(base->loop) - conn->read_us < REFRESH_US)
         return;
     conn->busy++;
-    h2_read(conn);
+    if (h2_read(conn))
+        h2_read(conn);
     h2_settle_later(conn);
     leave(conn);
 }

@@ -69,23 +69,27 @@ static void feed(struct h2_conn *conn, size_t len)
 }
 
 /* A read that does not fill the buffer has taken all there was: no second one to find that out. */
-void h2_read(struct h2_conn *conn)
+bool h2_read(struct h2_conn *conn)
 {
+    int reads = 0;
+
     conn->read_us = loop_now_us(conn->base.loop);
-    for (int reads = 1; conn->state == H2_OPEN; reads++) {
+    while (conn->state == H2_OPEN) {
         ssize_t n = net_stream_read(conn->net, conn->in, H2_IN);
 
         if (n == NET_AGAIN)
-            return;
+            break;
         if (n == NET_FAILED)
             end_by_socket(conn);
         else if (n == 0)
             end_of_input(conn);
         else
             feed(conn, (size_t) n);
+        reads++;
         if (!net_stream_pending(conn->net) && (n < H2_IN || reads >= H2_READS_PER_TURN))
-            return;
+            break;
     }
+    return reads > 0;
 }
 
 /* ---- out ---- */

@@ -233,10 +233,12 @@ static struct http_result judge(struct h2_conn *conn, const struct http_stream *
         if (code == NGHTTP2_REFUSED_STREAM || result.wants_http1)
             result.reach = HTTP_REFUSED;
         h2_fault(conn, fault, MESH_ERR_RESET, "reset the request: %s", name);
-    } else if (result.reach == HTTP_NOT_SENT || (conn->has_goaway && code == NGHTTP2_REFUSED_STREAM)) {
+    } else if (conn->has_goaway && (result.reach == HTTP_NOT_SENT || code == NGHTTP2_REFUSED_STREAM)) {
         if (result.reach != HTTP_NOT_SENT)
             result.reach = HTTP_REFUSED;
         h2_fault(conn, fault, MESH_ERR_RESET, "did not take the request before it closed the connection to new ones");
+    } else if (result.reach == HTTP_NOT_SENT) { /* all that can go wrong before it is sent */
+        h2_fault(conn, fault, MESH_ERR_NOMEM, "was not sent the request: out of memory");
     } else {
         h2_fault(conn, fault, MESH_ERR_PROTOCOL, "broke HTTP/2 in its answer: %s", name);
     }

@@ -120,15 +120,14 @@ static void test_headers_have_a_limit(void **state)
     struct http_conn_conf conf = { .max_header_bytes = 1000 };
     struct h2_peer *peer = h2_peer_ready(&conf);
     struct h2_exchange x = { 0 };
-    struct buf block = { 0 };
+    struct h2_headers block = { 0 };
     int32_t id = h2_exchange_send(peer, &x);
 
     (void) state;
     h2_put_header(&block, ":status", "200");
     for (int i = 0; i < 20; i++)
         h2_put_header(&block, "filler", "01234567890123456789012345678901234567890123456789");
-    h2_peer_frame(peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, buf_bytes(&block), buf_len(&block));
-    buf_free(&block);
+    h2_peer_frame(peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, block.bytes, block.len);
     h2_exchange_ended(peer, &x, MESH_ERR_TOO_LARGE, HTTP_MAYBE);
     assert_int_equal(h2_peer_take(peer, NGHTTP2_RST_STREAM, id), NGHTTP2_CANCEL);
     h2_peer_works(peer);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -94,6 +96,7 @@ static inline void h2_peer_pair(int fds[2], struct addr *addr)
     assert_int_equal(connect(fds[0], (struct sockaddr *) &name, len), 0);
     fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     assert_true(fds[1] >= 0);
+    assert_int_equal(setsockopt(fds[1], IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)), 0);
     fcntl(fds[0], F_SETFL, fcntl(fds[0], F_GETFL) | O_NONBLOCK);
     close(listener);
 }
@@ -363,25 +366,38 @@ static inline void h2_peer_data(struct h2_peer *peer, int32_t id, size_t len, bo
     h2_peer_frame(peer, NGHTTP2_DATA, end ? NGHTTP2_FLAG_END_STREAM : 0, id, zeros, len);
 }
 
-/* A header as HPACK literal without indexing; names and values up to 126 bytes. */
-static inline void h2_put_header(struct buf *block, const char *name, const char *value)
-{
-    uint8_t zero = 0, name_len = (uint8_t) strlen(name), value_len = (uint8_t) strlen(value);
+/* A header block as HPACK literals without indexing; names and values up to 126 bytes. */
+struct h2_headers {
+    size_t len;
+    uint8_t bytes[16384];
+};
 
-    assert_true(buf_append(block, &zero, 1) && buf_append(block, &name_len, 1) && buf_append(block, name, name_len) &&
-                buf_append(block, &value_len, 1) && buf_append(block, value, value_len));
+static inline void h2_put_text(struct h2_headers *block, const char *text)
+{
+    size_t len = strlen(text);
+
+    assert_true(len < 127 && block->len + 1 + len <= sizeof block->bytes);
+    block->bytes[block->len++] = (uint8_t) len;
+    memcpy(block->bytes + block->len, text, len);
+    block->len += len;
+}
+
+static inline void h2_put_header(struct h2_headers *block, const char *name, const char *value)
+{
+    block->bytes[block->len++] = 0;
+    h2_put_text(block, name);
+    h2_put_text(block, value);
 }
 
 /* Name, value, name, value, ... NULL. */
 static inline void h2_peer_headers(struct h2_peer *peer, int32_t id, bool end, const char *const *pairs)
 {
-    struct buf block = { 0 };
+    struct h2_headers block = { 0 };
 
     for (; pairs[0]; pairs += 2)
         h2_put_header(&block, pairs[0], pairs[1]);
     h2_peer_frame(peer, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | (end ? NGHTTP2_FLAG_END_STREAM : 0), id,
-                  buf_bytes(&block), buf_len(&block));
-    buf_free(&block);
+                  block.bytes, block.len);
 }
 #define H2_PAIRS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
