@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of services: adding, changing, resting. */
+#include <string.h>
+
+#include "source/state.h"
+
+static void on_dns_change(void *user)
+{
+    struct source_service *service = user;
+
+    if (!list_linked(&service->dirty))
+        list_push_back(&service->source->dirty, &service->dirty);
+    source_touch(service->source);
+}
+
+static int32_t make_dns(struct source_service *service, const struct service *conf, struct model_endpoints *before,
+                        struct dns_service **out)
+{
+    *out = NULL;
+    if (conf->endpoints)
+        return 0;
+    return dns_service_new(service->source->loop, service->source->names, conf->targets, conf->n_targets, before,
+                           on_dns_change, service, out);
+}
+
+static void free_service(struct source_service *service)
+{
+    list_remove(&service->dirty);
+    dns_service_free(service->dns);
+    service_clear(&service->conf);
+    mem_free(service->name);
+    mem_free(service);
+}
+
+int32_t services_add(struct source *source, const char *name, struct service *conf, bool dynamic,
+                     struct source_service **out)
+{
+    struct source_service *service = mem_zalloc(sizeof *service);
+    int32_t err = MESH_ERR_NOMEM;
+
+    if (out)
+        *out = NULL;
+    if (!service) {
+        service_clear(conf);
+        return MESH_ERR_NOMEM;
+    }
+    service->source = source;
+    service->dynamic = dynamic;
+    service->seen = true;
+    service->conf = *conf;
+    *conf = (struct service){ 0 };
+    service->name = mem_strdup(name);
+    if (!service->name)
+        goto fail;
+    err = make_dns(service, &service->conf, NULL, &service->dns);
+    if (err)
+        goto fail;
+    err = MESH_ERR_NOMEM;
+    if (!map_put(&source->services, service->name, strlen(service->name), service))
+        goto fail;
+    source->n_dynamic += dynamic;
+    source->stale = true;
+    if (out)
+        *out = service;
+    return 0;
+fail:
+    free_service(service);
+    return err;
+}
+
+void services_remove(struct source_service *service)
+{
+    struct source *source = service->source;
+
+    map_remove(&source->services, service->name, strlen(service->name));
+    source->n_dynamic -= service->dynamic;
+    source->stale = true;
+    free_service(service);
+}
+
+void services_free(struct source *source)
+{
+    struct source_service *service;
+    size_t at = 0;
+
+    while ((service = map_next(&source->services, &at)))
+        free_service(service);
+    map_free(&source->services);
+}
+
+void services_activate(struct source_service *service, bool active)
+{
+    service->active = active;
+    if (service->dns)
+        dns_service_activate(service->dns, active);
+}
+
+struct model_endpoints *services_endpoints(const struct source_service *service)
+{
+    return service->dns ? dns_service_endpoints(service->dns) : service->conf.endpoints;
+}
+
+bool services_update(struct source *source)
+{
+    struct list *link;
+    bool changed = false;
+
+    while ((link = list_pop_front(&source->dirty))) {
+        struct source_service *service = CONTAINER_OF(link, struct source_service, dirty);
+
+        if (service->dns)
+            changed |= dns_service_update(service->dns, source->conf);
+    }
+    return changed;
+}
+
+/* ---- a new configuration of a service ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_target(const struct service_target *a, const struct service_target *b)
+{
+    return a->target.kind == b->target.kind && a->target.port == b->target.port && a->priority == b->priority &&
+           same_text(a->target.host, b->target.host) && same_text(a->zone, b->zone);
+}
+
+static bool same_targets(const struct service *a, const struct service *b)
+{
+    if (a->n_targets != b->n_targets || !a->endpoints != !b->endpoints)
+        return false;
+    for (size_t i = 0; i < a->n_targets; i++)
+        if (!same_target(&a->targets[i], &b->targets[i]))
+            return false;
+    return true;
+}
+
+/* Padding may differ where nothing else does: then a cluster counts as changed that is not, which costs little. */
+static bool same_policy(const struct policy *a, const struct policy *b)
+{
+    struct policy x = *a, y = *b;
+
+    x.balance = y.balance = NULL;
+    return memcmp(&x, &y, sizeof x) == 0 && same_text(a->balance, b->balance);
+}
+
+static bool same_cluster(const struct model_cluster *a, const struct model_cluster *b)
+{
+    return a->identity == b->identity && a->protocol == b->protocol && same_text(a->name, b->name) &&
+           same_text(a->authority, b->authority) && same_text(a->proxy, b->proxy) &&
+           same_policy(&a->policy, &b->policy);
+}
+
+static void change_cluster(struct source_service *service, struct service *conf)
+{
+    struct model_cluster *old = service->conf.cluster;
+
+    if (same_cluster(old, conf->cluster))
+        return;
+    service->conf.cluster = conf->cluster;
+    conf->cluster = old;
+    service->source->stale = true;
+}
+
+static void change_static(struct source_service *service, struct service *conf)
+{
+    struct model_endpoints *old = service->conf.endpoints;
+
+    if (!old || model_endpoints_equal(old, conf->endpoints))
+        return;
+    service->conf.endpoints = conf->endpoints;
+    conf->endpoints = old;
+    service->source->stale = true;
+}
+
+/* Other targets: the old endpoints serve until these have answered, and names that both have are not asked again. */
+static int32_t change_targets(struct source_service *service, struct service *conf)
+{
+    struct model_endpoints *before = services_endpoints(service);
+    struct dns_service *dns;
+    struct service old = service->conf;
+    int32_t err;
+
+    err = make_dns(service, conf, before->state == ENDPOINTS_READY ? before : NULL, &dns);
+    if (err)
+        return err;
+    if (dns)
+        dns_service_activate(dns, service->active);
+    dns_service_free(service->dns);
+    service->dns = dns;
+    service->conf = *conf;
+    *conf = old;
+    service->source->stale = true;
+    return 0;
+}
+
+int32_t services_change(struct source_service *service, struct service *conf)
+{
+    int32_t err = 0;
+
+    service->seen = true;
+    if (same_targets(&service->conf, conf)) {
+        change_cluster(service, conf);
+        change_static(service, conf);
+    } else {
+        err = change_targets(service, conf);
+    }
+    on_dns_change(service); /* zones of addresses may be others now */
+    service_clear(conf);
+    return err;
+}

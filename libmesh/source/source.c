@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The source of a client: from configuration and names to snapshots.
+ *
+ * Whatever changes in one turn of the loop is one snapshot, made at the turn's end; what has not changed is shared with the one
+ * before. */
+#include <string.h>
+
+#include "source/state.h"
+
+#define SWEEP_US (60 * US_PER_S)
+#define AGAIN_US (100 * US_PER_MS)
+
+/* ---- snapshots ---- */
+
+void source_touch(struct source *source)
+{
+    if (source->started)
+        loop_defer(source->loop, &source->publish);
+}
+
+static struct model_snapshot *make_snapshot(const struct source *source)
+{
+    struct model_entry *entries = mem_array(source->services.count + 1, sizeof *entries);
+    struct model_snapshot *snapshot = NULL;
+    struct source_service *service;
+    size_t at = 0, n = 0;
+
+    if (!entries)
+        return NULL;
+    while ((service = map_next(&source->services, &at)))
+        entries[n++] = (struct model_entry){ service->conf.cluster, services_endpoints(service) };
+    snapshot = model_snapshot_new(source->snapshot ? source->snapshot->version + 1 : 1, conf_text(source->conf, "zone"),
+                                  entries, n);
+    mem_free(entries);
+    return snapshot;
+}
+
+static void publish(struct loop_later *later)
+{
+    struct source *source = CONTAINER_OF(later, struct source, publish);
+    struct model_snapshot *snapshot;
+
+    source->stale |= services_update(source);
+    if (!source->stale)
+        return;
+    snapshot = make_snapshot(source);
+    if (!snapshot) {
+        loop_timer_set(source->loop, &source->sweep, loop_now_us(source->loop) + AGAIN_US);
+        return;
+    }
+    source->stale = false;
+    model_snapshot_unref(source->snapshot);
+    source->snapshot = snapshot;
+    source->on_snapshot(source->user, model_snapshot_ref(snapshot));
+}
+
+struct model_snapshot *source_snapshot(struct source *source)
+{
+    return source->snapshot;
+}
+
+/* ---- resting ---- */
+
+/* Those that nobody has wanted for long; the table may not change while it is walked. */
+static void find_unused(struct source *source, struct list *out)
+{
+    uint64_t now = loop_now_us(source->loop);
+    struct source_service *service;
+    size_t at = 0;
+
+    list_init(out);
+    while ((service = map_next(&source->services, &at))) {
+        if (!service->active || service->wanted_us + SOURCE_UNUSED_S * US_PER_S > now)
+            continue;
+        list_remove(&service->dirty);
+        list_push_back(out, &service->dirty);
+    }
+}
+
+static void on_sweep(struct loop_timer *timer)
+{
+    struct source *source = CONTAINER_OF(timer, struct source, sweep);
+    struct list *link, unused;
+
+    find_unused(source, &unused);
+    while ((link = list_pop_front(&unused))) {
+        struct source_service *service = CONTAINER_OF(link, struct source_service, dirty);
+
+        services_activate(service, false);
+        if (service->dynamic)
+            services_remove(service);
+    }
+    loop_timer_set(source->loop, timer, loop_now_us(source->loop) + SWEEP_US);
+    if (source->stale)
+        source_touch(source);
+}
+
+/* ---- wanting ---- */
+
+static void start(struct source *source)
+{
+    source->started = true;
+    reload_start(source);
+    loop_timer_set(source->loop, &source->sweep, loop_now_us(source->loop) + SWEEP_US);
+}
+
+static int32_t add_dynamic(struct source *source, const char *name, struct source_service **out, struct fault *fault)
+{
+    struct service conf = { 0 };
+    int32_t err;
+
+    if (source->n_dynamic >= SOURCE_MOST_DYNAMIC)
+        return fault_set(fault, MESH_ERR_NO_ROUTE,
+                         "\"%.100s\" is no configured service, and the %d names that may be used besides are in use",
+                         name, SOURCE_MOST_DYNAMIC);
+    err = conf_service_of(source->conf, name, &conf, fault);
+    if (err)
+        return err;
+    err = services_add(source, name, &conf, true, out);
+    if (err)
+        return fault_set(fault, err, "out of memory for the service \"%.100s\"", name);
+    source_touch(source);
+    return 0;
+}
+
+int32_t source_want(struct source *source, const char *name, struct fault *fault)
+{
+    struct source_service *service = map_get_text(&source->services, name);
+    int32_t err;
+
+    if (!source->started)
+        start(source);
+    if (!service) {
+        err = add_dynamic(source, name, &service, fault);
+        if (err)
+            return err;
+    }
+    service->wanted_us = loop_now_us(source->loop);
+    if (!service->active) {
+        services_activate(service, true);
+        if (!list_linked(&service->dirty))
+            list_push_back(&source->dirty, &service->dirty);
+        source_touch(source);
+    }
+    return 0;
+}
+
+/* ---- the source ---- */
+
+int32_t source_new(const struct source_conf *conf, struct source **out, struct fault *fault)
+{
+    struct source *source = mem_zalloc(sizeof *source);
+    struct dns_names_conf dns;
+    int32_t err = MESH_ERR_NOMEM;
+
+    *out = NULL;
+    if (!source)
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory for the source of the configuration");
+    source->loop = conf->loop;
+    source->observe = conf->observe;
+    source->on_snapshot = conf->on_snapshot;
+    source->user = conf->user;
+    source->publish.run = publish;
+    source->sweep.on_due = on_sweep;
+    list_init(&source->dirty);
+    list_init(&source->explains);
+    if (conf_file(conf->conf))
+        source->file = file_look(conf_file(conf->conf));
+    source->conf = conf_copy(conf->conf);
+    if (!source->conf)
+        goto nomem;
+    dns = reload_dns_conf(source->conf);
+    err = dns_names_new(source->loop, &dns, source->observe, &source->names, fault);
+    if (!err)
+        err = reload_first(source, fault);
+    if (err)
+        goto fail;
+    source->snapshot = make_snapshot(source);
+    if (!source->snapshot)
+        goto nomem;
+    source->stale = false;
+    *out = source;
+    return 0;
+nomem:
+    err = fault_set(fault, MESH_ERR_NOMEM, "out of memory for the source of the configuration");
+fail:
+    source_free(source);
+    return err;
+}
+
+void source_free(struct source *source)
+{
+    if (!source)
+        return;
+    loop_timer_cancel(source->loop, &source->sweep);
+    file_watch_free(source->watch);
+    explain_free_all(source);
+    services_free(source);
+    loop_undefer(&source->publish);
+    dns_names_free(source->names);
+    model_snapshot_unref(source->snapshot);
+    conf_free(source->conf);
+    mem_free(source);
+}
