@@ -24,6 +24,13 @@
 
 #include "observe/observe.h"
 
+/* ThreadSanitizer of gcc 12 cannot start a thread in a forked child of a program that had one. */
+#if defined(__SANITIZE_THREAD__)
+enum { CHILD_MAY_START_THREADS = 0 };
+#else
+enum { CHILD_MAY_START_THREADS = 1 };
+#endif
+
 static char folder[] = "/tmp/observe_test.XXXXXX";
 
 static char *path_of(const char *name)
@@ -476,10 +483,13 @@ static void test_redirected_stderr_is_followed(void **state)
 /* Every line is written once, by the process that made it. */
 static void test_fork(void **state)
 {
-    struct observe *observe = made("off", path_of("forked"), *state != NULL);
+    struct observe *observe;
     int status;
     pid_t child;
 
+    if (!CHILD_MAY_START_THREADS && *state == NULL)
+        skip();
+    observe = made("off", path_of("forked"), *state != NULL);
     for (int i = 0; i < 100; i++)
         say(observe, "parent");
     child = fork();
