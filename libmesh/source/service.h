@@ -16,7 +16,7 @@ struct service_target {
 struct service {
     struct model_cluster *cluster;        /* a reference */
     struct model_endpoints *endpoints;    /* static ones, READY; NULL when the targets must be resolved */
-    struct service_target *targets;
+    struct service_target *targets;       /* hosts and SRV names; of several, some may be addresses and unix sockets */
     size_t n_targets;
 };
 
@@ -33,7 +33,7 @@ const char *conf_zone_of(const struct conf *conf, const struct addr *addr);
 
 /* The file the configuration was read from (for watching), NULL when none. Borrowed. */
 const char *conf_file(const struct conf *conf);
-/* A fresh configuration: the same as `conf`, its file read again. NULL with a fault when the file is broken. */
+/* A fresh configuration: the same as `conf`, its file read again and checked. NULL with a fault when the file is broken. */
 struct conf *conf_reread(const struct conf *conf, struct fault *fault);
 
 #endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a configuration as a whole makes sense, and what observe/ and the client take from it. */
+#include "source/conf.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOOPS_BY_CPUS_MAX = 8 };
+
+/* ---- checks ---- */
+
+static int32_t check_ttls(const struct conf *conf, struct fault *fault)
+{
+    uint64_t least = conf_number(conf, "dns.min_ttl_ms"), most = conf_number(conf, "dns.max_ttl_ms");
+
+    if (least <= most)
+        return 0;
+    return fault_set(fault, MESH_ERR_INVALID, "dns.min_ttl_ms is %llu, more than dns.max_ttl_ms, which is %llu",
+                     (unsigned long long) least, (unsigned long long) most);
+}
+
+/* A file that is missing is told at the start, not by the first request. */
+static int32_t check_files(const struct conf *conf, struct fault *fault)
+{
+    char name[CONF_NAME_MAX], why[FAULT_TEXT];
+
+    for (size_t i = 0; i < conf->values.n; i++) {
+        const struct value *value = conf->values.items[i];
+
+        if (value->key->type != TYPE_FILE || value->text[0] == '\0' || access(value->text, R_OK) == 0)
+            continue;
+        return fault_set(fault, MESH_ERR_INVALID, "%s (%.60s) is %.90s: %.60s",
+                         conf_full_name(value->service, value->key, name), value->from, value->text,
+                         fault_errno(errno, why));
+    }
+    return 0;
+}
+
+/* What holds for a service that no configuration knows. */
+static int32_t check_defaults(const struct conf *conf, struct fault *fault)
+{
+    struct service service;
+    int32_t err = conf_service_of(conf, "localhost", &service, fault);
+
+    if (!err)
+        service_clear(&service);
+    return err;
+}
+
+static int32_t check_services(const struct conf *conf, struct fault *fault)
+{
+    struct service *services;
+    size_t n;
+    int32_t err = conf_services(conf, &services, &n, fault);
+
+    if (err)
+        return err == MESH_ERR_NO_ROUTE ? MESH_ERR_INVALID : err;
+    for (size_t i = 0; i < n; i++)
+        service_clear(&services[i]);
+    mem_free(services);
+    return 0;
+}
+
+int32_t conf_check(const struct conf *conf, struct fault *fault)
+{
+    int32_t err = check_ttls(conf, fault);
+
+    if (!err)
+        err = check_files(conf, fault);
+    if (!err)
+        err = check_defaults(conf, fault);
+    return err ? err : check_services(conf, fault);
+}
+
+/* ---- for others ---- */
+
+static int32_t log_level(const char *word)
+{
+    static const struct {
+        const char *word;
+        int32_t level;
+    } levels[] = { { "debug", MESH_LOG_DEBUG }, { "info", MESH_LOG_INFO }, { "error", MESH_LOG_ERROR } };
+
+    for (size_t i = 0; i < COUNT_OF(levels); i++)
+        if (strcmp(word, levels[i].word) == 0)
+            return levels[i].level;
+    return MESH_LOG_WARN;
+}
+
+void conf_fill_observe(const struct conf *conf, struct observe_conf *out)
+{
+    *out = (struct observe_conf){
+        .level = log_level(conf_text(conf, "log.level")),
+        .format = strcmp(conf_text(conf, "log.format"), "json") == 0 ? OBSERVE_JSON : OBSERVE_TEXT,
+        .log = conf_text(conf, "log"),
+        .access_log = conf_text(conf, "access_log"),
+        .redact = conf_text(conf, "log.redact"),
+        .service_name = conf->service_name ? conf->service_name : "",
+        .zone = conf_text(conf, "zone"),
+        .hook = conf->log,
+        .hook_user = conf->log_user,
+        .threadless = strcmp(conf_text(conf, "threads"), "none") == 0,
+    };
+}
+
+static uint32_t cpus(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    return (uint32_t) CPU_COUNT(&set);
+}
+
+uint32_t conf_loops(const struct conf *conf)
+{
+    uint32_t wanted = (uint32_t) conf_number(conf, "loops"), n = cpus();
+
+    if (strcmp(conf_text(conf, "threads"), "none") == 0)
+        return 1;
+    if (wanted > 0)
+        return wanted;
+    if (n <= 2)
+        return 1;
+    return n / 2 < LOOPS_BY_CPUS_MAX ? n / 2 : LOOPS_BY_CPUS_MAX;
+}

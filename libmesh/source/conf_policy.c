@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From values to a cluster's policy, its TLS, the authority of its requests and its proxy; and what contradicts itself. */
+#include "source/conf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint32_t number(const struct building *b, enum key_id id)
+{
+    return (uint32_t) conf_value_number(b->conf, b->service, id);
+}
+
+/* "services.users.tls.cert (file /etc/mesh.json)", for sentences. Returns out. */
+static const char *name_of(const struct building *b, enum key_id id, char out[CONF_NAME_MAX])
+{
+    const struct value *value = conf_value(b->conf, b->service, id);
+    char full[CONF_NAME_MAX];
+
+    conf_full_name(value ? value->service : "", key_at(id), full);
+    snprintf(out, CONF_NAME_MAX, "%.150s (%.90s)", full, value ? value->from : "default");
+    return out;
+}
+
+/* ---- numbers ---- */
+
+static uint32_t retry_conditions(const struct building *b)
+{
+    const char *list = conf_value_text(b->conf, b->service, KEY_RETRY_ON), *word;
+    uint32_t all = 0, bit;
+    size_t len;
+
+    while ((word = key_word(&list, &len)))
+        if (policy_retry_parse(word, len, &bit))
+            all |= bit;
+    return all;
+}
+
+static void fill_retry(const struct building *b, struct policy_retry *retry)
+{
+    retry->attempts = number(b, KEY_RETRY_ATTEMPTS);
+    retry->on = retry_conditions(b);
+    retry->refused = conf_value_on(b->conf, b->service, KEY_RETRY_REFUSED);
+    retry->per_try_timeout_ms = number(b, KEY_RETRY_PER_TRY_TIMEOUT_MS);
+    retry->backoff_base_ms = number(b, KEY_RETRY_BACKOFF_BASE_MS);
+    retry->backoff_max_ms = number(b, KEY_RETRY_BACKOFF_MAX_MS);
+    retry->budget_percent = number(b, KEY_RETRY_BUDGET_PERCENT);
+    retry->budget_per_second = number(b, KEY_RETRY_BUDGET_PER_SECOND);
+    retry->budget_min = number(b, KEY_RETRY_BUDGET_MIN);
+}
+
+static void fill_policy(const struct building *b, struct policy *policy)
+{
+    policy->timeout_ms = number(b, KEY_TIMEOUT_MS);
+    policy->connect_timeout_ms = number(b, KEY_CONNECT_TIMEOUT_MS);
+    policy->stream_idle_ms = number(b, KEY_STREAM_IDLE_MS);
+    policy->response_max_bytes = conf_value_number(b->conf, b->service, KEY_RESPONSE_MAX_BYTES);
+    policy->max_header_bytes = number(b, KEY_HTTP_MAX_HEADER_BYTES);
+    policy->window_bytes = number(b, KEY_HTTP_WINDOW_BYTES);
+    policy->connection_idle_ms = number(b, KEY_CONNECTION_IDLE_MS);
+    policy->connection_age_ms = number(b, KEY_CONNECTION_AGE_MS);
+    policy->silence_ms = number(b, KEY_CONNECTION_SILENCE_MS);
+    policy->breaker.max_connections = number(b, KEY_BREAKER_MAX_CONNECTIONS);
+    policy->breaker.max_pending = number(b, KEY_BREAKER_MAX_PENDING);
+    policy->breaker.max_requests = number(b, KEY_BREAKER_MAX_REQUESTS);
+    fill_retry(b, &policy->retry);
+}
+
+static int32_t check_backoff(const struct building *b, const struct policy_retry *retry)
+{
+    char base[CONF_NAME_MAX], most[CONF_NAME_MAX];
+
+    if (retry->backoff_base_ms <= retry->backoff_max_ms)
+        return 0;
+    return fault_set(b->fault, MESH_ERR_INVALID, "%.100s is %u, more than %.100s, which is %u",
+                     name_of(b, KEY_RETRY_BACKOFF_BASE_MS, base), retry->backoff_base_ms,
+                     name_of(b, KEY_RETRY_BACKOFF_MAX_MS, most), retry->backoff_max_ms);
+}
+
+/* ---- who they are: authority and server name ---- */
+
+/* Host of a target as others know it: the SRV name without its _service._proto labels, no final dot. The length of what
+ * begins at the result. */
+static const char *known_host(const struct model_target *target, size_t *len)
+{
+    const char *host = target->host;
+
+    while (target->kind == TARGET_SRV && host[0] == '_' && strchr(host, '.'))
+        host = strchr(host, '.') + 1;
+    *len = strlen(host);
+    if (*len > 0 && host[*len - 1] == '.')
+        (*len)--;
+    return host;
+}
+
+static bool has_host(const struct model_target *target)
+{
+    return target && target->kind != TARGET_UNIX;
+}
+
+/* All zones have the same host: it is the cluster's. */
+static bool one_host(const struct building *b)
+{
+    for (size_t i = 1; i < b->out->n_targets; i++)
+        if (strcmp(b->out->targets[i].target.host, b->out->targets[0].target.host) != 0)
+            return false;
+    return true;
+}
+
+static bool write_authority(const struct building *b, const struct model_target *first, struct buf *out)
+{
+    const char *own = conf_value_text(b->conf, b->service, KEY_AUTHORITY);
+    bool ipv6 = first && first->kind == TARGET_ADDRESS && first->addr.family == ADDR_IPV6;
+    const char *host;
+    size_t len;
+
+    if (own[0] != '\0')
+        return buf_append_text(out, own);
+    if (!has_host(first) || !one_host(b))
+        return buf_append_text(out, b->service[0] ? b->service : "localhost");
+    host = known_host(first, &len);
+    if (!buf_printf(out, ipv6 ? "[%.*s]" : "%.*s", (int) len, host))
+        return false;
+    if (first->port == 0 || first->port == model_protocol_port(first->protocol))
+        return true;
+    return buf_printf(out, ":%u", first->port);
+}
+
+static int32_t add_authority(const struct building *b, const struct model_target *first)
+{
+    struct buf text = { 0 };
+    bool ok = write_authority(b, first, &text) && buf_append(&text, "", 1);
+
+    if (ok)
+        b->out->cluster->authority = mem_strdup((const char *) buf_bytes(&text));
+    buf_free(&text);
+    return b->out->cluster->authority ? 0 : conf_no_memory(b->fault);
+}
+
+/* The host in "host:port" and "[::1]:80". */
+static const char *host_of(const char *authority, size_t *len)
+{
+    const char *colon = strrchr(authority, ':');
+
+    if (authority[0] == '[') {
+        *len = strcspn(authority + 1, "]");
+        return authority + 1;
+    }
+    *len = colon ? (size_t) (colon - authority) : strlen(authority);
+    return authority;
+}
+
+/* What TLS verifies when the configuration names nothing. Zones of several hosts have no one name: each endpoint's own. */
+static const char *default_server_name(const struct building *b, const struct model_target *first, size_t *len)
+{
+    if (has_host(first) && one_host(b))
+        return known_host(first, len);
+    if (has_host(first)) {
+        *len = 0;
+        return "";
+    }
+    return host_of(b->out->cluster->authority, len);
+}
+
+/* ---- the texts of policy and TLS ---- */
+
+struct text {
+    const char *text;
+    size_t len;
+    const char **to; /* stays NULL for the empty text */
+};
+
+static struct text text_of(const struct building *b, enum key_id id, const char **to)
+{
+    const char *text = conf_value_text(b->conf, b->service, id);
+
+    return (struct text){ .text = text, .len = strlen(text), .to = to };
+}
+
+static int32_t keep_texts(const struct building *b, const struct text *texts, size_t n)
+{
+    size_t size = 0;
+    char *at;
+
+    for (size_t i = 0; i < n; i++)
+        size += texts[i].len + 1;
+    at = mem_alloc(size);
+    if (!at)
+        return conf_no_memory(b->fault);
+    b->out->cluster->strings = at;
+    for (size_t i = 0; i < n; i++) {
+        if (texts[i].len == 0)
+            continue;
+        *texts[i].to = memcpy(at, texts[i].text, texts[i].len);
+        at += texts[i].len;
+        *at++ = '\0';
+    }
+    return 0;
+}
+
+static int32_t add_texts(const struct building *b, const struct model_target *first)
+{
+    struct model_cluster *cluster = b->out->cluster;
+    struct policy_tls *tls = &cluster->tls;
+    struct text texts[] = {
+        text_of(b, KEY_BALANCE_POLICY, &cluster->policy.balance),
+        text_of(b, KEY_TLS_CA, &tls->ca),
+        text_of(b, KEY_TLS_CERT, &tls->cert),
+        text_of(b, KEY_TLS_KEY, &tls->key),
+        text_of(b, KEY_TLS_SERVER_NAME, &tls->server_name),
+    };
+
+    if (!model_protocol_tls(cluster->protocol))
+        return keep_texts(b, texts, 1);
+    if (texts[4].len == 0)
+        texts[4].text = default_server_name(b, first, &texts[4].len);
+    tls->insecure = !conf_value_on(b->conf, b->service, KEY_TLS_VERIFY);
+    tls->min_version = strcmp(conf_value_text(b->conf, b->service, KEY_TLS_MIN_VERSION), "1.3") == 0 ? 13 : 12;
+    return keep_texts(b, texts, COUNT_OF(texts));
+}
+
+/* ---- TLS that contradicts itself ---- */
+
+static int32_t check_pair(const struct building *b, enum key_id there, enum key_id missing)
+{
+    char name[CONF_NAME_MAX];
+
+    if (conf_value_text(b->conf, b->service, there)[0] == '\0' ||
+        conf_value_text(b->conf, b->service, missing)[0] != '\0')
+        return 0;
+    return fault_set(b->fault, MESH_ERR_INVALID, "%s is given without %s; both or neither is allowed",
+                     name_of(b, there, name), key_at(missing)->name);
+}
+
+/* Somebody who gives one service a certificate believes that it speaks TLS. */
+static int32_t check_plain(const struct building *b)
+{
+    const enum model_protocol protocol = b->out->cluster->protocol;
+    char name[CONF_NAME_MAX];
+
+    for (enum key_id id = KEY_TLS_CA; id <= KEY_TLS_MIN_VERSION; id++) {
+        const struct value *value = values_find(&b->conf->values, b->service, key_at(id));
+
+        if (!value || b->service[0] == '\0' || (b->place && value->origin < b->place->origin))
+            continue;
+        return fault_set(b->fault, MESH_ERR_INVALID,
+                         "%s is given, but service \"%.64s\" speaks %s, which has no TLS; https and h2 have",
+                         name_of(b, id, name), b->name, model_protocol_name(protocol));
+    }
+    return 0;
+}
+
+static int32_t check_tls(const struct building *b)
+{
+    int32_t err;
+
+    if (!model_protocol_tls(b->out->cluster->protocol))
+        return check_plain(b);
+    err = check_pair(b, KEY_TLS_CERT, KEY_TLS_KEY);
+    return err ? err : check_pair(b, KEY_TLS_KEY, KEY_TLS_CERT);
+}
+
+/* ---- the proxy ---- */
+
+static int32_t add_proxy(const struct building *b, const struct model_target *first)
+{
+    const char *proxy = conf_value_text(b->conf, b->service, KEY_PROXY);
+    struct model_cluster *cluster = b->out->cluster;
+    bool http_1 = cluster->protocol == MODEL_HTTP || cluster->protocol == MODEL_HTTPS;
+    bool zones = b->place && b->place->key == key_at(KEY_ZONES);
+    char name[CONF_NAME_MAX];
+
+    if (strcmp(proxy, "off") == 0)
+        return 0;
+    if (strcmp(proxy, "env") == 0) {
+        if (!first || zones || proxies_of(&b->conf->proxies, first, &cluster->proxy))
+            return 0;
+        return conf_no_memory(b->fault);
+    }
+    if (!http_1)
+        return fault_set(b->fault, MESH_ERR_INVALID,
+                         "%s: service \"%.64s\" speaks %s; a proxy is for http and https, for others it is off",
+                         name_of(b, KEY_PROXY, name), b->name, model_protocol_name(cluster->protocol));
+    cluster->proxy = mem_strdup(proxy);
+    return cluster->proxy ? 0 : conf_no_memory(b->fault);
+}
+
+int32_t building_add_policy(const struct building *b, const struct model_target *first)
+{
+    int32_t err;
+
+    fill_policy(b, &b->out->cluster->policy);
+    err = check_backoff(b, &b->out->cluster->policy.retry);
+    if (!err)
+        err = check_tls(b);
+    if (!err)
+        err = add_authority(b, first);
+    if (!err)
+        err = add_texts(b, first);
+    if (!err)
+        err = add_proxy(b, first);
+    if (!err)
+        model_cluster_identify(b->out->cluster);
+    return err;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of keys, and what is derived from its names. */
+#include "source/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+
+#define MINUTES(n) ((n) *UINT64_C(60000))
+#define DAY_MS     MINUTES(24 * 60)
+#define MIB(n)     ((n) *UINT64_C(1048576))
+
+/* One row a key: who may have it, name, default, what is allowed, help. */
+#define ROW(id_, scope_, type_, name_, standard_, help_, ...) \
+    [KEY_##id_] = { .name = (name_),                          \
+                    .scope = SCOPE_##scope_,                  \
+                    .type = TYPE_##type_,                     \
+                    .standard = (standard_),                  \
+                    .help = (help_),                          \
+                    __VA_ARGS__ }
+#define NUMBER(id, scope, name, standard, low, high, unit_, help) \
+    ROW(id, scope, NUMBER, name, standard, help, .min = (low), .max = (high), .unit = (unit_))
+#define WORD(id, scope, name, standard, all, help)   ROW(id, scope, WORD, name, standard, help, .words = (all))
+#define WORDS(id, scope, name, standard, all, help)  ROW(id, scope, WORDS, name, standard, help, .words = (all))
+#define OTHER(id, scope, type, name, standard, help) ROW(id, scope, type, name, standard, help, .words = NULL)
+
+/* clang-format off */
+static const struct key table[KEY_COUNT] = {
+    /* ---- the process ---- */
+    OTHER(CONFIG, GLOBAL, CONFIG, "config", "",
+        "Path of a JSON file, or the JSON itself (begins with `{`)."),
+    OTHER(SERVICES, GLOBAL, SERVICES, "services", "",
+        "Services in one line, see below; an object in JSON."),
+    OTHER(ZONE, GLOBAL, ZONE, "zone", "",
+        "The zone in which this process runs."),
+    OTHER(REGION, GLOBAL, ZONE, "region", "",
+        "The region in which this process runs."),
+    OTHER(ZONE_CIDRS, GLOBAL, CIDRS, "zone_cidrs", "",
+        "Zones of addresses that come without one, the narrowest network wins."),
+    NUMBER(LOOPS, GLOBAL, "loops", "0", 0, 64, NULL,
+        "Event loops, each with its own connections. 0: by CPUs - one up to two CPUs, else half of them, at most 8."),
+    WORD(THREADS, GLOBAL, "threads", "auto", "auto,none",
+        "`none`: libmesh starts no thread, the program drives it (`mesh_loop_fd()`)."),
+    OTHER(DNS_SERVERS, GLOBAL, SERVERS, "dns.servers", "",
+        "DNS servers instead of the system's; the port is 53 if not given."),
+    NUMBER(DNS_TIMEOUT_MS, GLOBAL, "dns.timeout_ms", "2000", 10, 60000, "ms",
+        "How long one DNS query waits for its answer."),
+    NUMBER(DNS_TRIES, GLOBAL, "dns.tries", "2", 1, 10, NULL,
+        "How often each DNS server is asked."),
+    NUMBER(DNS_MIN_TTL_MS, GLOBAL, "dns.min_ttl_ms", "1000", 100, DAY_MS, "ms",
+        "Answers are used at least so long, whatever their TTL."),
+    NUMBER(DNS_MAX_TTL_MS, GLOBAL, "dns.max_ttl_ms", "300000", 100, DAY_MS, "ms",
+        "Answers are refreshed at least so often, whatever their TTL."),
+    OTHER(LOG, GLOBAL, SINK, "log", "stderr",
+        "Where events go."),
+    WORD(LOG_LEVEL, GLOBAL, "log.level", "warn", "debug,info,warn,error",
+        "Events below this level are not written."),
+    WORD(LOG_FORMAT, GLOBAL, "log.format", "text", "text,json",
+        "How events are written, one a line."),
+    OTHER(LOG_REDACT, GLOBAL, HEADERS, "log.redact", "authorization,cookie,set-cookie,proxy-authorization,x-api-key",
+        "Headers whose values never appear in a log."),
+    OTHER(ACCESS_LOG, GLOBAL, SINK, "access_log", "off",
+        "Where one JSON object a request goes."),
+
+    /* ---- where a service is ---- */
+    OTHER(TARGET, SERVICE, TARGET, "target", "",
+        "Target URI, see below. Instead of `endpoints` and `zones`."),
+    OTHER(ENDPOINTS, SERVICE, ENDPOINTS, "endpoints", "",
+        "Literal addresses, see below. Instead of `target` and `zones`."),
+    OTHER(ZONES, SERVICE, ZONES, "zones", "",
+        "A target URI for each zone. Instead of `target` and `endpoints`."),
+    WORD(PROTOCOL, POLICY, "protocol", "http", "http,h2c,https,h2",
+        "What addresses and targets without a scheme speak; given for one service, also what its target speaks."),
+    OTHER(AUTHORITY, SERVICE, AUTHORITY, "authority", "",
+        "`Host` of requests that set none. Default: host and port of the target, else the service's name."),
+    OTHER(PROXY, POLICY, PROXY, "proxy", "off",
+        "Proxy to `http` and `https` services; `env`: by `https_proxy`, `http_proxy`, `ALL_PROXY` and `NO_PROXY`."),
+
+    /* ---- limits of a request ---- */
+    NUMBER(TIMEOUT_MS, POLICY, "timeout_ms", "15000", 0, DAY_MS, "ms",
+        "Whole request, all attempts and waits. 0: none."),
+    NUMBER(CONNECT_TIMEOUT_MS, POLICY, "connect_timeout_ms", "1000", 1, MINUTES(10), "ms",
+        "Opening a connection, TLS handshake included."),
+    NUMBER(STREAM_IDLE_MS, POLICY, "stream.idle_ms", "300000", 0, DAY_MS, "ms",
+        "Silence of a stream after its head. 0: any."),
+    NUMBER(RESPONSE_MAX_BYTES, POLICY, "response.max_bytes", "67108864", 1, UINT64_C(1) << 40, "bytes",
+        "Largest body that `mesh_request()` collects; larger ones go through streams."),
+    NUMBER(HTTP_MAX_HEADER_BYTES, POLICY, "http.max_header_bytes", "65536", 1024, MIB(16), "bytes",
+        "Largest header block of an answer, decoded."),
+    NUMBER(HTTP_WINDOW_BYTES, POLICY, "http.window_bytes", "1048576", 65535, INT32_MAX, "bytes",
+        "What a peer may send ahead of the reader, per HTTP/2 stream."),
+
+    /* ---- connections ---- */
+    NUMBER(CONNECTION_IDLE_MS, POLICY, "connection.idle_ms", "300000", 0, DAY_MS, "ms",
+        "A connection without a request closes after so long. 0: never."),
+    NUMBER(CONNECTION_AGE_MS, POLICY, "connection.age_ms", "0", 0, DAY_MS, "ms",
+        "A connection is replaced after so long. 0: never."),
+    NUMBER(CONNECTION_SILENCE_MS, POLICY, "connection.silence_ms", "250", 0, MINUTES(10), "ms",
+        "Work in flight and no byte for so long: the peer is asked (PING), and replaced if it stays silent. 0: off."),
+
+    /* ---- retries ---- */
+    NUMBER(RETRY_ATTEMPTS, POLICY, "retry.attempts", "3", 1, 20, NULL,
+        "Attempts in all, the first included. 1: no retries."),
+    WORDS(RETRY_ON, POLICY, "retry.on", "connect-failure,refused-stream,reset,gateway-error,per-try-timeout",
+        "connect-failure,refused-stream,reset,gateway-error,5xx,per-try-timeout,retriable-4xx",
+        "What is retried, in Envoy's words."),
+    OTHER(RETRY_REFUSED, POLICY, SWITCH, "retry.refused", "on",
+        "Refused requests are retried whatever their method. `off`: for proxies that refuse what they have passed on."),
+    NUMBER(RETRY_PER_TRY_TIMEOUT_MS, POLICY, "retry.per_try_timeout_ms", "0", 0, DAY_MS, "ms",
+        "Each attempt. 0: only `timeout_ms` counts."),
+    NUMBER(RETRY_BACKOFF_BASE_MS, POLICY, "retry.backoff_base_ms", "25", 1, MINUTES(10), "ms",
+        "Longest wait before the second attempt; doubles from one to the next."),
+    NUMBER(RETRY_BACKOFF_MAX_MS, POLICY, "retry.backoff_max_ms", "1000", 1, MINUTES(10), "ms",
+        "Longest wait before any attempt."),
+    NUMBER(RETRY_BUDGET_PERCENT, POLICY, "retry.budget_percent", "10", 0, 100, "percent",
+        "Retries may be so many of the requests of the last 10 s, ..."),
+    NUMBER(RETRY_BUDGET_PER_SECOND, POLICY, "retry.budget_per_second", "1", 0, 1000000, NULL,
+        "... plus so many a second, ..."),
+    NUMBER(RETRY_BUDGET_MIN, POLICY, "retry.budget_min", "10", 0, 1000000, NULL,
+        "... and at least so many are in hand."),
+
+    /* ---- the cluster ---- */
+    WORD(BALANCE_POLICY, POLICY, "balance.policy", "least_request", "least_request,round_robin,random",
+        "How an endpoint is chosen."),
+    NUMBER(BREAKER_MAX_CONNECTIONS, POLICY, "breaker.max_connections", "1024", 1, 1000000, NULL,
+        "Connections to the service."),
+    NUMBER(BREAKER_MAX_PENDING, POLICY, "breaker.max_pending", "1024", 0, 1000000, NULL,
+        "Requests that wait for a connection."),
+    NUMBER(BREAKER_MAX_REQUESTS, POLICY, "breaker.max_requests", "1024", 1, 1000000, NULL,
+        "Requests that run."),
+
+    /* ---- TLS ---- */
+    OTHER(TLS_CA, POLICY, FILE, "tls.ca", "",
+        "PEM file of the roots to trust. Default: `SSL_CERT_FILE`, `SSL_CERT_DIR`, else the system's."),
+    OTHER(TLS_CERT, POLICY, FILE, "tls.cert", "",
+        "PEM file of our certificate and its chain; with `tls.key`."),
+    OTHER(TLS_KEY, POLICY, FILE, "tls.key", "",
+        "PEM file of our private key; with `tls.cert`."),
+    OTHER(TLS_SERVER_NAME, POLICY, HOST, "tls.server_name", "",
+        "Name that the peer's certificate must carry. Default: the target's host, else the service's name."),
+    OTHER(TLS_VERIFY, POLICY, SWITCH, "tls.verify", "on",
+        "`off`: insecure, the peer is not verified - anybody may answer."),
+    WORD(TLS_MIN_VERSION, POLICY, "tls.min_version", "1.2", "1.2,1.3",
+        "Oldest TLS version to speak."),
+};
+/* clang-format on */
+
+static const struct {
+    const char *name;
+    const char *allowed; /* NULL: depends on the key */
+} types[] = {
+    [TYPE_NUMBER] = { "number", NULL },
+    [TYPE_SWITCH] = { "on or off", "on or off" },
+    [TYPE_WORD] = { "word", NULL },
+    [TYPE_WORDS] = { "list of words", NULL },
+    [TYPE_FILE] = { "file", "the name of a file" },
+    [TYPE_SINK] = { "sink", "stderr, off, fd:N or the name of a file" },
+    [TYPE_ZONE] = { "zone", "a name of up to 128 letters, digits, '.', '_', '-' and '/'" },
+    [TYPE_CIDRS] = { "list of zone=network", "a list such as a=10.0.0.0/20,b=10.0.16.0/20" },
+    [TYPE_SERVERS] = { "list of addresses", "a list of addresses such as 10.0.0.2,127.0.0.1:8600,[::1]:53" },
+    [TYPE_HEADERS] = { "list of headers", "a list of header names" },
+    [TYPE_HOST] = { "host", "a host name or an address, without a port" },
+    [TYPE_AUTHORITY] = { "host[:port]", "host[:port]" },
+    [TYPE_PROXY] = { "proxy", "off, env, or a URL such as http://proxy:3128 (http, https, socks5, socks5h)" },
+    [TYPE_TARGET] = { "target", "a target such as h2c://users.internal:80" },
+    [TYPE_ENDPOINTS] = { "endpoints", "a list such as [{\"address\": \"10.0.0.1:80\", \"zone\": \"a\"}] or "
+                                      "10.0.0.1:80@a,10.0.0.2:80@b" },
+    [TYPE_ZONES] = { "object", "an object such as {\"a\": \"h2c://users-a:80\", \"b\": \"h2c://users-b:80\"}" },
+    [TYPE_CONFIG] = { "file or JSON", "a file, or a JSON object" },
+    [TYPE_SERVICES] = { "services", "name=target; name=scheme://address:port@zone,...; ... - or a JSON object" },
+};
+
+/* ---- finding ---- */
+
+const struct key *key_at(enum key_id id)
+{
+    return &table[id];
+}
+
+enum key_id key_id(const struct key *key)
+{
+    return (enum key_id)(key - table);
+}
+
+const struct key *key_find(const char *name)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+bool key_is_global(const struct key *key)
+{
+    return key->scope == SCOPE_GLOBAL;
+}
+
+bool key_is_of_service(const struct key *key)
+{
+    return key->scope != SCOPE_GLOBAL;
+}
+
+bool key_is_bare(const struct key *key)
+{
+    return key->scope != SCOPE_SERVICE;
+}
+
+const struct key *key_nearest(const char *name, bool (*allowed)(const struct key *key))
+{
+    const struct key *nearest = NULL;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        size_t distance = allowed(&table[i]) ? text_distance(name, table[i].name) : SIZE_MAX;
+
+        if (distance < least) {
+            least = distance;
+            nearest = &table[i];
+        }
+    }
+    return nearest;
+}
+
+bool key_is_group(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (strncmp(table[i].name, name, len) == 0 && table[i].name[len] == '.')
+            return true;
+    return false;
+}
+
+/* ---- the environment ---- */
+
+const char *key_environment(const struct key *key, char out[KEY_NAME_MAX])
+{
+    snprintf(out, KEY_NAME_MAX, "MESH_%s", key->name);
+    for (char *c = out; *c; c++) {
+        if (*c == '.')
+            *c = '_';
+        else if (*c >= 'a' && *c <= 'z')
+            *c = (char) (*c - 'a' + 'A');
+    }
+    return out;
+}
+
+const struct key *key_of_environment(const char *variable)
+{
+    char name[KEY_NAME_MAX];
+
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (key_is_bare(&table[i]) && strcmp(key_environment(&table[i], name), variable) == 0)
+            return &table[i];
+    return NULL;
+}
+
+/* ---- types ---- */
+
+const char *key_type_name(enum key_type type)
+{
+    return types[type].name;
+}
+
+const char *key_allowed(const struct key *key, char *out, size_t out_len)
+{
+    const char *of = key->unit ? " of " : "";
+    const char *unit = key->unit ? key->unit : "";
+
+    if (key->type == TYPE_NUMBER)
+        snprintf(out, out_len, "a whole number%s%s from %llu to %llu", of, unit, (unsigned long long) key->min,
+                 (unsigned long long) key->max);
+    else if (key->type == TYPE_WORD || key->type == TYPE_WORDS)
+        snprintf(out, out_len, "%s of %s", key->type == TYPE_WORD ? "one" : "a list", key->words);
+    else
+        snprintf(out, out_len, "%s", types[key->type].allowed);
+    return out;
+}
+
+bool key_is_list(const struct key *key)
+{
+    return key->type == TYPE_WORDS || key->type == TYPE_CIDRS || key->type == TYPE_SERVERS || key->type == TYPE_HEADERS;
+}
+
+const char *key_word(const char **at, size_t *len)
+{
+    const char *start = *at + strspn(*at, ", \t\r\n");
+
+    *len = strcspn(start, ",");
+    *at = start + *len;
+    while (*len > 0 && strchr(" \t\r\n", start[*len - 1]))
+        (*len)--;
+    return *len > 0 ? start : NULL;
+}
+
+bool key_has_word(const char *list, const char *word, size_t len)
+{
+    const char *known;
+    size_t known_len;
+
+    while ((known = key_word(&list, &known_len)))
+        if (known_len == len && memcmp(known, word, len) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of configuration keys: the one place that knows their names, types, ranges, defaults and meanings.
+ * Environment names, JSON names, docs/configuration.md and `mesh config` are made from it. Private to source/. */
+#ifndef SOURCE_KEYS_H
+#define SOURCE_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum key_id {
+    KEY_CONFIG,
+    KEY_SERVICES,
+    KEY_ZONE,
+    KEY_REGION,
+    KEY_ZONE_CIDRS,
+    KEY_LOOPS,
+    KEY_THREADS,
+    KEY_DNS_SERVERS,
+    KEY_DNS_TIMEOUT_MS,
+    KEY_DNS_TRIES,
+    KEY_DNS_MIN_TTL_MS,
+    KEY_DNS_MAX_TTL_MS,
+    KEY_LOG,
+    KEY_LOG_LEVEL,
+    KEY_LOG_FORMAT,
+    KEY_LOG_REDACT,
+    KEY_ACCESS_LOG,
+    KEY_TARGET,
+    KEY_ENDPOINTS,
+    KEY_ZONES,
+    KEY_PROTOCOL,
+    KEY_AUTHORITY,
+    KEY_PROXY,
+    KEY_TIMEOUT_MS,
+    KEY_CONNECT_TIMEOUT_MS,
+    KEY_STREAM_IDLE_MS,
+    KEY_RESPONSE_MAX_BYTES,
+    KEY_HTTP_MAX_HEADER_BYTES,
+    KEY_HTTP_WINDOW_BYTES,
+    KEY_CONNECTION_IDLE_MS,
+    KEY_CONNECTION_AGE_MS,
+    KEY_CONNECTION_SILENCE_MS,
+    KEY_RETRY_ATTEMPTS,
+    KEY_RETRY_ON,
+    KEY_RETRY_REFUSED,
+    KEY_RETRY_PER_TRY_TIMEOUT_MS,
+    KEY_RETRY_BACKOFF_BASE_MS,
+    KEY_RETRY_BACKOFF_MAX_MS,
+    KEY_RETRY_BUDGET_PERCENT,
+    KEY_RETRY_BUDGET_PER_SECOND,
+    KEY_RETRY_BUDGET_MIN,
+    KEY_BALANCE_POLICY,
+    KEY_BREAKER_MAX_CONNECTIONS,
+    KEY_BREAKER_MAX_PENDING,
+    KEY_BREAKER_MAX_REQUESTS,
+    KEY_TLS_CA,
+    KEY_TLS_CERT,
+    KEY_TLS_KEY,
+    KEY_TLS_SERVER_NAME,
+    KEY_TLS_VERIFY,
+    KEY_TLS_MIN_VERSION,
+    KEY_COUNT
+};
+
+/* Who may have the key. */
+enum key_scope {
+    SCOPE_GLOBAL, /* the process: "zone" */
+    SCOPE_POLICY, /* each service, and by its bare name the default of all: "services.users.timeout_ms", "timeout_ms" */
+    SCOPE_SERVICE, /* one service only: "services.users.target" */
+};
+
+enum key_type {
+    TYPE_NUMBER,    /* min to max */
+    TYPE_SWITCH,    /* on or off */
+    TYPE_WORD,      /* one of `words` */
+    TYPE_WORDS,     /* any of `words` */
+    TYPE_FILE,      /* made absolute when it is read */
+    TYPE_SINK,      /* where lines go */
+    TYPE_ZONE,      /* a zone's name */
+    TYPE_CIDRS,     /* zones of networks */
+    TYPE_SERVERS,   /* addresses of DNS servers */
+    TYPE_HEADERS,   /* header names */
+    TYPE_HOST,      /* name or address, without port */
+    TYPE_AUTHORITY, /* host[:port] */
+    TYPE_PROXY,
+    TYPE_TARGET,
+    TYPE_ENDPOINTS,
+    TYPE_ZONES, /* a target per zone */
+    TYPE_CONFIG,
+    TYPE_SERVICES,
+};
+
+struct key {
+    const char *name;
+    enum key_scope scope;
+    enum key_type type;
+    uint64_t min, max;    /* TYPE_NUMBER */
+    const char *unit;     /* "ms", "bytes", ... ; NULL: a mere number */
+    const char *words;    /* comma-separated; TYPE_WORD, TYPE_WORDS */
+    const char *standard; /* the default as text; "" none */
+    const char *help;     /* one line */
+};
+
+const struct key *key_at(enum key_id id);
+enum key_id key_id(const struct key *key);
+/* NULL: there is none of that name. */
+const struct key *key_find(const char *name);
+/* The key whose name is nearest to a wrong one, among those that `allowed` says yes to; NULL: it says no to all. */
+const struct key *key_nearest(const char *name, bool (*allowed)(const struct key *key));
+bool key_is_global(const struct key *key);     /* SCOPE_GLOBAL */
+bool key_is_of_service(const struct key *key); /* SCOPE_POLICY, SCOPE_SERVICE */
+bool key_is_bare(const struct key *key); /* SCOPE_GLOBAL, SCOPE_POLICY: stands without a service, has a variable */
+/* Whether "retry" stands in front of keys. */
+bool key_is_group(const char *name);
+
+/* "retry.attempts" as environment variable, "MESH_RETRY_ATTEMPTS". */
+enum { KEY_NAME_MAX = 64 };
+const char *key_environment(const struct key *key, char out[KEY_NAME_MAX]);
+/* The key behind a variable's name; NULL: none. */
+const struct key *key_of_environment(const char *variable);
+
+/* What is allowed, for sentences: "a whole number of ms from 1 to 600000". Returns out. */
+const char *key_allowed(const struct key *key, char *out, size_t out_len);
+const char *key_type_name(enum key_type type);
+/* Lists as JSON arrays, and text that may hold commas. */
+bool key_is_list(const struct key *key);
+/* Walks a comma-separated list: the next word, without surrounding spaces, its length in *len; NULL at the end. *at begins
+ * as the list. Empty words are passed over. */
+const char *key_word(const char **at, size_t *len);
+bool key_has_word(const char *list, const char *word, size_t len);
+
+#endif
