@@ -40,7 +40,11 @@ bool text_equal_nocase_n(const char *a, size_t a_len, const char *b, size_t b_le
 
 bool text_equal_nocase(const char *a, const char *b)
 {
-    return text_equal_nocase_n(a, strlen(a), b, strlen(b));
+    while (*a != '\0' && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
 }
 
 bool text_starts_with(const char *text, const char *prefix)
@@ -100,4 +104,12 @@ const char *text_printable(const char *text, size_t len, char *out, size_t out_l
     }
     out[used] = '\0';
     return out;
+}
+
+void text_copy(char *out, size_t out_len, const char *text)
+{
+    size_t len = strnlen(text, out_len - 1);
+
+    memcpy(out, text, len);
+    out[len] = '\0';
 }

@@ -18,5 +18,7 @@ size_t text_distance(const char *a, const char *b);
 /* Copies with quotes and control bytes escaped as in C, so that a stranger's bytes can stand in one line.
  * Cuts at out_len - 1. Returns out. */
 const char *text_printable(const char *text, size_t len, char *out, size_t out_len);
+/* Copies, cutting at out_len - 1; out_len is not 0. */
+void text_copy(char *out, size_t out_len, const char *text);
 
 #endif

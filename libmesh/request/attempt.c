@@ -174,7 +174,7 @@ static void on_lease_failed(struct pool_lease *lease, const struct fault *fault)
 
 static int32_t wait_for_connection(struct request *request)
 {
-    int32_t err = cluster_enter_waiting(request->cluster, &request->fault);
+    int32_t err = cluster_enter_waiting(request->cluster, &request->response->fault);
 
     if (err)
         return err;
@@ -209,7 +209,7 @@ int32_t attempt_start(struct request *request)
 
     if (hint.n_tried > CLUSTER_MOST_TRIED)
         hint.n_tried = CLUSTER_MOST_TRIED;
-    err = cluster_choose(request->cluster, &hint, &request->attempt.endpoint, &request->fault);
+    err = cluster_choose(request->cluster, &hint, &request->attempt.endpoint, &request->response->fault);
     if (err) {
         request->attempt.endpoint = NULL;
         return err;
@@ -225,7 +225,7 @@ int32_t attempt_start(struct request *request)
     if (err == MESH_ERR_AGAIN)
         return wait_for_connection(request);
     if (err)
-        return fault_set(&request->fault, err, "no stream could be opened: %s", error_text(err));
+        return fault_set(&request->response->fault, err, "no stream could be opened: %s", error_text(err));
     request_attempt_opened(request);
     return 0;
 }

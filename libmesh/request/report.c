@@ -64,9 +64,9 @@ static void write_detail(struct request *request)
 
     print_where(&out, request);
     if (request->err)
-        buf_printf(&out, ": %s%s", request->fault.text, budget_said_no(request));
+        buf_printf(&out, ": %s%s", request->response->fault.text, budget_said_no(request));
     else
-        buf_printf(&out, "; before: %s%s", request->fault.text, budget_said_no(request));
+        buf_printf(&out, "; before: %s%s", request->response->fault.text, budget_said_no(request));
     if (out.data)
         request->response->detail = mem_strndup((const char *) buf_bytes(&out), buf_len(&out));
     buf_free(&out);
@@ -78,10 +78,10 @@ void report_detail(struct request *request)
     struct mesh_response *response = request->response;
 
     if (endpoint) {
-        snprintf(response->endpoint, sizeof response->endpoint, "%s", endpoint->address);
-        snprintf(response->zone, sizeof response->zone, "%s", endpoint->zone);
+        text_copy(response->endpoint, sizeof response->endpoint, endpoint->address);
+        text_copy(response->zone, sizeof response->zone, endpoint->zone);
     }
-    if (request->err || request->fault.text[0])
+    if (request->err || request->response->fault.text[0])
         write_detail(request);
 }
 
@@ -95,12 +95,14 @@ static const char *trace_id(const struct request_ask *ask, char out[33])
     return out;
 }
 
-void report_access(struct request *request)
+static void write_access(const struct request *request)
 {
     const struct mesh_response *response = request->response;
     const struct endpoint *endpoint = last_endpoint(request);
+    uint64_t took = loop_now_us(request->env->loop) - request->began_us;
     char trace[33];
     struct observe_access record = {
+        .started_wall_us = clock_wall_us() - took,
         .service = request->ask.service,
         .cluster = request->conf ? request->conf->name : "",
         .host = endpoint ? endpoint->address : "",
@@ -111,19 +113,22 @@ void report_access(struct request *request)
                      : request->conf        ? request->conf->authority
                                             : "",
         .protocol = endpoint && endpoint->pool ? pool_state(endpoint->pool).protocol : "",
+        .trace_id = trace_id(&request->ask, trace),
         .detail = response->detail ? response->detail : "",
         .status = response->status,
         .err = request->err,
         .flags = request->flags,
         .attempts = request->made,
-        .duration_us = loop_now_us(request->env->loop) - request->began_us,
+        .duration_us = took,
         .bytes_sent = request->bytes_sent,
         .bytes_received = request->bytes_received,
     };
 
-    if (!observe_wants_access(request->env->observe))
-        return;
-    record.trace_id = trace_id(&request->ask, trace);
-    record.started_wall_us = clock_wall_us() - record.duration_us;
     observe_access(request->env->observe, &record);
+}
+
+void report_access(const struct request *request)
+{
+    if (observe_wants_access(request->env->observe))
+        write_access(request);
 }

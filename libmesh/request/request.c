@@ -110,8 +110,8 @@ void request_end(struct request *request, int32_t err, const char *why)
 {
     if (request->state == REQUEST_DONE)
         return;
-    if (request->fault.code == 0 || request->attempt.endpoint)
-        fault_set(&request->fault, err, "%s", why);
+    if (request->response->fault.code == 0 || request->attempt.endpoint)
+        fault_set(&request->response->fault, err, "%s", why);
     attempt_end(request, outcome_of(err));
     fail(request, err);
 }
@@ -142,7 +142,7 @@ static void on_deadline(struct loop_timer *timer)
     struct request *request = CONTAINER_OF(timer, struct request, deadline);
 
     if (request->state == REQUEST_BACKOFF)
-        fault_prefix(&request->fault, "%s, after: ", why[REQUEST_BACKOFF]);
+        fault_prefix(&request->response->fault, "%s, after: ", why[REQUEST_BACKOFF]);
     request_end(request, MESH_ERR_TIMEOUT, why[request->state]);
 }
 
@@ -244,8 +244,8 @@ void request_attempt_failed(struct request *request, int32_t err, enum http_reac
 {
     struct retry_case c = case_of(request, err, reach);
 
-    request->fault = *why;
-    request->fault.code = err;
+    request->response->fault = *why;
+    request->response->fault.code = err;
     /* A stream whose head the application has seen cannot begin anew. */
     if ((is_collected(request) || request->state != REQUEST_READING) && try_again(request, &c, 0))
         return;
@@ -290,13 +290,15 @@ void request_attempt_opened(struct request *request)
 
 static bool retry_for_status(struct request *request)
 {
-    const struct mesh_response *response = request->response;
-    struct retry_case c = case_of(request, 0, HTTP_MAYBE);
-    const char *after = response_find(response, "retry-after", false);
+    struct mesh_response *response = request->response;
+    struct retry_case c;
+    const char *after;
 
     if (!retry_status(request->conf->policy.retry.on, response->status))
         return false;
-    fault_set(&request->fault, 0, "answered %d", response->status);
+    c = case_of(request, 0, HTTP_MAYBE);
+    after = response_find(response, "retry-after", false);
+    fault_set(&response->fault, 0, "answered %d", response->status);
     return try_again(request, &c, after ? retry_after_us(after, clock_wall_us() / US_PER_S) : 0);
 }
 
@@ -343,13 +345,13 @@ static void on_refused_locally(struct loop_timer *timer)
     struct request *request = CONTAINER_OF(timer, struct request, pause);
 
     attempt_end(request, ATTEMPT_UNJUDGED);
-    fail(request, request->fault.code);
+    fail(request, request->response->fault.code);
 }
 
 /* Told in the next turn: on_done() never comes from within request_start(). */
 static void fail_later(struct request *request, int32_t err)
 {
-    request->fault.code = err;
+    request->response->fault.code = err;
     set_pause(request, on_refused_locally, 0);
 }
 
@@ -386,7 +388,7 @@ static void settle_in(struct request *request, struct cluster *cluster)
     request->conf = model_cluster_ref(cluster->conf);
     request->most = request->ask.max_attempts ? request->ask.max_attempts : policy->retry.attempts;
     set_deadline(request);
-    err = cluster_enter(cluster, &request->fault);
+    err = cluster_enter(cluster, &request->response->fault);
     if (err) {
         fail_later(request, err);
         return;
@@ -400,7 +402,7 @@ static void find_home(struct request *request)
 {
     struct route_request what = { request->ask.service, request->ask.method, request->ask.path };
     struct cluster *cluster = NULL;
-    int32_t err = request->env->find_cluster(request->env, &what, &cluster, &request->fault);
+    int32_t err = request->env->find_cluster(request->env, &what, &cluster, &request->response->fault);
 
     if (err == MESH_ERR_AGAIN)
         list_push_back(&request->env->homeless, &request->homeless);
@@ -432,7 +434,7 @@ void request_found_home(struct request *request, int32_t err, const struct fault
 {
     list_remove(&request->homeless);
     if (err) {
-        request->fault = *fault;
+        request->response->fault = *fault;
         fail_later(request, err);
         return;
     }

@@ -99,11 +99,10 @@ struct request {
     uint64_t began_us, ends_us; /* ends 0: no limit */
     uint64_t heard_us;          /* streams: the last byte of the answer */
 
-    int32_t err;        /* the outcome */
-    struct fault fault; /* of the last failure */
-    uint32_t flags;     /* FLAG_* of the access log */
+    int32_t err;    /* the outcome */
+    uint32_t flags; /* FLAG_* of the access log */
     uint64_t bytes_sent, bytes_received;
-    struct mesh_response *response; /* the maker's to give away in on_done(); made here */
+    struct mesh_response *response; /* the maker's to give away in on_done(); made here. Holds the last fault */
 };
 
 /* Begins. MESH_ERR_NOMEM: nothing has begun, on_done() will not come; anything else is told by on_done(), which never comes

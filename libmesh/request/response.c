@@ -4,14 +4,24 @@
 
 #include <string.h>
 
+/* The arrays and texts in it are not cleared: every byte of a request's price counts. */
 struct mesh_response *response_new(void)
 {
-    struct mesh_response *response = mem_zalloc(sizeof *response);
+    struct mesh_response *response = mem_alloc(sizeof *response);
 
     if (!response)
         return NULL;
+    response->status = 0;
+    response->err = 0;
+    response->attempts = 0;
+    response->duration_us = 0;
+    response->n_fields = response->n_trailers = 0;
     response->fields = response->few;
     response->fields_cap = RESPONSE_FEW_FIELDS;
+    response->text = response->body = (struct buf){ 0 };
+    response->detail = NULL;
+    response->fault.code = 0;
+    response->fault.text[0] = response->endpoint[0] = response->zone[0] = '\0';
     return response;
 }
 

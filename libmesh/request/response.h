@@ -27,7 +27,8 @@ struct mesh_response {
     struct response_field *fields;                  /* few, or an allocation */
     struct buf text;
     struct buf body;
-    char *detail; /* NULL: empty */
+    char *detail;       /* NULL: empty */
+    struct fault fault; /* of the last failure, while it comes */
     char endpoint[ADDR_TEXT];
     char zone[RESPONSE_ZONE];
 };

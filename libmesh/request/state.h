@@ -8,7 +8,7 @@
 
 /* attempt.c */
 /* Chooses an endpoint and asks for a connection. 0: under way; MESH_ERR_AGAIN: endpoints are not known yet; else the attempt
- * did not begin and request.fault says why. */
+ * did not begin and response.fault says why. */
 int32_t attempt_start(struct request *request);
 /* Gives back whatever it holds, resetting an open stream. Nothing if none runs. */
 void attempt_end(struct request *request, enum attempt_outcome outcome);
@@ -27,7 +27,7 @@ void request_set_state(struct request *request, enum request_state next);
 /* report.c */
 /* The response's detail, for whoever must understand what happened. */
 void report_detail(struct request *request);
-void report_access(struct request *request);
+void report_access(const struct request *request);
 uint32_t report_flags(int32_t err, bool timed_out_try);
 
 #endif
