@@ -37,6 +37,7 @@ static void on_draining(struct http_conn *http, const struct fault *why)
 {
     struct connection *connection = of(http);
 
+    connection->was_silent = http_conn_silent(http);
     if (connection->state != CONNECTION_OPEN)
         return; /* a peer that says good-bye first: on_closed follows */
     connection->state = CONNECTION_DRAINING;

@@ -267,7 +267,7 @@ void pool_connection_ended(struct connection *connection, bool was_open, const s
 {
     struct pool *pool = connection->pool;
 
-    if (!was_open || why->code == MESH_ERR_TIMEOUT)
+    if (!was_open || connection->was_silent)
         doubt(pool, why);
     connection_free(connection);
     count_connection(pool, -1);
