@@ -54,7 +54,8 @@ MESH_API int32_t mesh_conf_set(struct mesh_conf *conf, const char *key, const ch
 MESH_API int32_t mesh_conf_read_env(struct mesh_conf *conf, char *err, size_t err_len);
 
 /**
- * Read a JSON file. A client made from the configuration watches it and takes changes up.
+ * Read a JSON file. A client made from the configuration watches it and takes changes up. There is one such file: a
+ * second one replaces the first, and one that the key "config" or MESH_CONFIG names is used instead.
  *
  * @param conf     borrowed; unchanged on failure.
  * @param path     file, borrowed; relative names in it are relative to its folder.

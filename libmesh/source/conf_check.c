@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a configuration as a whole makes sense, and what observe/ and the client take from it. */
+/* Whether a configuration as a whole makes sense, and what observe/ takes from it. */
 #include "source/conf.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { LOOPS_BY_CPUS_MAX = 8 };
 
 /* ---- checks ---- */
 
@@ -74,7 +71,7 @@ int32_t conf_check(const struct conf *conf, struct fault *fault)
     return err ? err : check_services(conf, fault);
 }
 
-/* ---- for others ---- */
+/* ---- for observe/ ---- */
 
 static int32_t log_level(const char *word)
 {
@@ -103,26 +100,4 @@ void conf_fill_observe(const struct conf *conf, struct observe_conf *out)
         .hook_user = conf->log_user,
         .threadless = strcmp(conf_text(conf, "threads"), "none") == 0,
     };
-}
-
-static uint32_t cpus(void)
-{
-    cpu_set_t set;
-
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    return (uint32_t) CPU_COUNT(&set);
-}
-
-uint32_t conf_loops(const struct conf *conf)
-{
-    uint32_t wanted = (uint32_t) conf_number(conf, "loops"), n = cpus();
-
-    if (strcmp(conf_text(conf, "threads"), "none") == 0)
-        return 1;
-    if (wanted > 0)
-        return wanted;
-    if (n <= 2)
-        return 1;
-    return n / 2 < LOOPS_BY_CPUS_MAX ? n / 2 : LOOPS_BY_CPUS_MAX;
 }

@@ -149,16 +149,10 @@ static const char *host_of(const char *authority, size_t *len)
     return authority;
 }
 
-/* What TLS verifies when the configuration names nothing. Zones of several hosts have no one name: each endpoint's own. */
+/* What TLS verifies when the configuration names nothing: the target's host, of a list the authority's. */
 static const char *default_server_name(const struct building *b, const struct model_target *first, size_t *len)
 {
-    if (has_host(first) && one_host(b))
-        return known_host(first, len);
-    if (has_host(first)) {
-        *len = 0;
-        return "";
-    }
-    return host_of(b->out->cluster->authority, len);
+    return has_host(first) ? known_host(first, len) : host_of(b->out->cluster->authority, len);
 }
 
 /* ---- the texts of policy and TLS ---- */
@@ -249,12 +243,26 @@ static int32_t check_plain(const struct building *b)
     return 0;
 }
 
+/* One cluster, one name: which of several hosts it is nobody but the user can say. */
+static int32_t check_server_name(const struct building *b)
+{
+    if (one_host(b) || conf_value_text(b->conf, b->service, KEY_TLS_SERVER_NAME)[0] != '\0')
+        return 0;
+    return fault_set(b->fault, MESH_ERR_INVALID,
+                     "service \"%.64s\": its zones have several hosts; tls.server_name says which name all their "
+                     "certificates carry",
+                     b->name);
+}
+
 static int32_t check_tls(const struct building *b)
 {
     int32_t err;
 
     if (!model_protocol_tls(b->out->cluster->protocol))
         return check_plain(b);
+    err = check_server_name(b);
+    if (err)
+        return err;
     err = check_pair(b, KEY_TLS_CERT, KEY_TLS_KEY);
     return err ? err : check_pair(b, KEY_TLS_KEY, KEY_TLS_CERT);
 }

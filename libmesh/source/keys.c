@@ -31,7 +31,7 @@ static const struct key table[KEY_COUNT] = {
     OTHER(CONFIG, GLOBAL, CONFIG, "config", "",
         "Path of a JSON file, or the JSON itself (begins with `{`)."),
     OTHER(SERVICES, GLOBAL, SERVICES, "services", "",
-        "Services in one line, see below; an object in JSON."),
+        "Where services are, in one line; an object in JSON."),
     OTHER(ZONE, GLOBAL, ZONE, "zone", "",
         "The zone in which this process runs."),
     OTHER(REGION, GLOBAL, ZONE, "region", "",
@@ -65,11 +65,11 @@ static const struct key table[KEY_COUNT] = {
 
     /* ---- where a service is ---- */
     OTHER(TARGET, SERVICE, TARGET, "target", "",
-        "Target URI, see below. Instead of `endpoints` and `zones`."),
+        "Target URI; instead of `endpoints` and `zones`."),
     OTHER(ENDPOINTS, SERVICE, ENDPOINTS, "endpoints", "",
-        "Literal addresses, see below. Instead of `target` and `zones`."),
+        "Literal addresses; instead of `target` and `zones`."),
     OTHER(ZONES, SERVICE, ZONES, "zones", "",
-        "A target URI for each zone. Instead of `target` and `endpoints`."),
+        "A target URI for each zone; instead of `target` and `endpoints`."),
     WORD(PROTOCOL, POLICY, "protocol", "http", "http,h2c,https,h2",
         "What addresses and targets without a scheme speak; given for one service, also what its target speaks."),
     OTHER(AUTHORITY, SERVICE, AUTHORITY, "authority", "",

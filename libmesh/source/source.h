@@ -34,8 +34,6 @@ char *conf_keys(void);
 const char *conf_text(const struct conf *conf, const char *key);
 uint64_t conf_number(const struct conf *conf, const char *key);
 bool conf_bool(const struct conf *conf, const char *key);
-/* How many loops it wants on this machine: 1 with threads=none, else `loops`, 0 of which means by CPUs. */
-uint32_t conf_loops(const struct conf *conf);
 void conf_set_log(struct conf *conf, mesh_log_fn fn, void *user);
 void conf_fill_observe(const struct conf *conf, struct observe_conf *out); /* strings borrowed from conf */
 /* Warnings gathered while reading (unknown MESH_ variables), to be logged once there is a log. */

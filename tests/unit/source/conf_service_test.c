@@ -199,6 +199,9 @@ static void zones_become_targets(void **state)
 {
     (void) state;
     set("services.users.zones", "{\"a\": \"https://users-a:81\", \"b\": \"https://users-b\"}");
+    refuse("service \"users\": its zones have several hosts; tls.server_name says which name all their certificates "
+           "carry");
+    set("services.users.tls.server_name", "users.example");
     build();
     assert_null(one.endpoints);
     assert_int_equal(one.n_targets, 2);
@@ -206,10 +209,13 @@ static void zones_become_targets(void **state)
     assert_string_equal(one.targets[0].target.host, "users-a");
     assert_int_equal(one.targets[1].target.port, 443);
     assert_string_equal(one.cluster->authority, "users");
-    assert_null(one.cluster->tls.server_name);
+    assert_string_equal(one.cluster->tls.server_name, "users.example");
+    set("services.users.tls.server_name", "");
     set("services.users.zones", "{\"a\": \"https://users:81\", \"b\": \"https://users:82\"}");
     build();
     assert_string_equal(one.cluster->tls.server_name, "users");
+    conf_free(conf);
+    conf = conf_new();
     set("services.users.zones", "{\"a\": \"h2c://10.0.0.1\", \"b\": \"h2c://10.0.0.2\"}");
     build();
     assert_int_equal(one.n_targets, 0);

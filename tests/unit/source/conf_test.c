@@ -411,14 +411,31 @@ static void observe_gets_its_part(void **state)
     assert_ptr_equal(out.hook_user, conf);
 }
 
-static void loops_follow_the_machine(void **state)
+static char last_line[512];
+
+static void remember(int32_t level, const char *event, const char *line, void *user)
 {
+    (void) user;
+    assert_int_equal(level, MESH_LOG_WARN);
+    assert_string_equal(event, "configuration_warning");
+    snprintf(last_line, sizeof last_line, "%s", line);
+}
+
+static void warnings_are_logged(void **state)
+{
+    struct observe_conf out;
+    struct observe *observe;
+
     (void) state;
-    assert_in_range(conf_loops(conf), 1, 8);
-    set("loops", "5");
-    assert_int_equal(conf_loops(conf), 5);
+    setenv("MESH_ZON", "a", 1);
+    assert_int_equal(conf_read_env(conf, &fault), 0);
     set("threads", "none");
-    assert_int_equal(conf_loops(conf), 1);
+    conf_set_log(conf, remember, NULL);
+    conf_fill_observe(conf, &out);
+    assert_int_equal(observe_new(&out, &observe, &fault), 0);
+    conf_log_warnings(conf, observe);
+    observe_free(observe);
+    assert_non_null(strstr(last_line, "MESH_ZON is no key of the configuration; the nearest is MESH_ZONE"));
 }
 
 static void check_refuses_contradictions(void **state)
@@ -504,7 +521,7 @@ int main(void)
         TEST(relative_files_are_relative_to_the_file),
         TEST(a_copy_is_its_own),
         TEST(observe_gets_its_part),
-        TEST(loops_follow_the_machine),
+        TEST(warnings_are_logged),
         TEST(check_refuses_contradictions),
         TEST(a_description_tells_values_and_origins),
     };
