@@ -39,13 +39,12 @@ struct h1_conn {
     char peer_text[2 * ADDR_TEXT + 160]; /* whom faults name */
 
     struct list sockets;
-    struct list running; /* exchanges that the multi handle has */
-    struct list queued;  /* to be added to it */
-    struct list doomed;  /* to be removed from it: nobody listens any more */
-    struct list spare;   /* idle exchanges */
-    struct list touched; /* exchanges that may be paused no longer */
-    uint32_t n_spare;
-    uint64_t next_refresh_us; /* idle sockets have been looked at: not again before */
+    struct list running;        /* exchanges that the multi handle has */
+    struct list queued;         /* to be added to it */
+    struct list doomed;         /* to be removed from it: nobody listens any more */
+    struct list spare;          /* idle exchanges */
+    struct list touched;        /* exchanges that may be paused no longer, or are answered */
+    uint32_t n_spare, n_unsure; /* n_unsure: sockets that are not is_sure */
 
     struct loop_timer curl_timer, idle_timer;
     struct loop_later later;
@@ -64,6 +63,8 @@ struct h1_socket {
     struct h1_conn *conn;
     struct h1_exchange *user; /* NULL: idle */
     uint32_t wanted;          /* what libcurl waits for: EPOLLIN, EPOLLOUT */
+    ino_t inode;              /* recognises the descriptor */
+    bool is_sure;             /* libcurl will call h1_socket_close() for it */
     bool is_curls_own;        /* of its resolver thread: not a connection */
 };
 
@@ -94,7 +95,8 @@ struct h1_exchange {
     struct buf lines; /* of the head until it is complete, then of the trailers */
     struct h1_head head;
     bool head_done;
-    bool has_excess; /* bytes beyond the answer's end have been dropped by libcurl */
+    bool is_answered; /* it is whole, although the request may not be */
+    bool has_excess;  /* bytes beyond the answer's end have been dropped by libcurl */
     uint32_t n_informational;
 
     /* how it goes */
@@ -138,11 +140,15 @@ void h1_on_curl_timer(struct loop_timer *timer);
 curl_socket_t h1_socket_open(void *exchange, curlsocktype purpose, struct curl_sockaddr *address);
 int h1_socket_close(void *conn, curl_socket_t fd);
 int h1_socket_want(CURL *easy, curl_socket_t fd, int what, void *conn, void *socket);
+/* Forgets those that libcurl has closed without a word: before owners are called. */
+void h1_socket_check(struct h1_conn *conn);
+/* The exchange has a connection: its socket will not be closed without a word. */
+void h1_socket_connected(struct h1_exchange *exchange);
 /* The exchange uses none any more. */
 void h1_socket_release(struct h1_exchange *exchange);
 /* Sees to it that libcurl finds an idle socket dead when it comes to use it again. */
 void h1_socket_retire(struct h1_conn *conn, curl_socket_t fd);
-/* Retires idle sockets that the peer has ended or written to. */
+/* Retires idle sockets that the peer has ended or written to: before each request. */
 void h1_socket_refresh(struct h1_conn *conn);
 
 /* ---- h1_exchange.c: one request and its answer ---- */
@@ -161,6 +167,8 @@ void h1_exchange_touch(struct h1_exchange *exchange);
 void h1_exchange_done(struct h1_exchange *exchange, CURLcode code);
 /* Lets it read or write again if the reason to pause has gone. */
 void h1_exchange_unpause(struct h1_exchange *exchange);
+/* libcurl does not wait for bytes of the peer: if it had them all, the answer is whole. */
+void h1_exchange_reads_no_more(struct h1_exchange *exchange);
 enum http_reach h1_exchange_reach(const struct h1_exchange *exchange);
 
 /* ---- h1_transfer.c: libcurl's callbacks of an exchange ---- */

@@ -144,11 +144,6 @@ static uint32_t room(const struct http_conn *conn)
     return conn->n_streams < most ? most - conn->n_streams : 0;
 }
 
-static void refresh(struct http_conn *conn)
-{
-    h1_socket_refresh(of(conn));
-}
-
 static void drain(struct http_conn *conn)
 {
     loop_defer(conn->loop, &of(conn)->later);
@@ -184,6 +179,7 @@ static int32_t stream_open(struct http_conn *base, struct http_stream *stream, c
         h1_exchange_put(exchange);
         return err;
     }
+    h1_socket_refresh(conn);
     exchange->stream = stream;
     stream->impl = exchange;
     loop_timer_cancel(base->loop, &conn->idle_timer);
@@ -223,7 +219,6 @@ const struct http_conn_kind http_h1_kind = {
     .protocol = HTTP_1_1,
     .room = room,
     .limit = limit,
-    .refresh = refresh,
     .drain = drain,
     .close = close_conn,
     .free = free_conn,

@@ -55,6 +55,7 @@ void h1_multi_close(struct h1_conn *conn)
     if (conn->multi)
         curl_multi_cleanup(conn->multi);
     conn->multi = NULL;
+    h1_socket_check(conn);
     conn->kick = false;
     loop_timer_cancel(conn->base.loop, &conn->curl_timer);
 }
@@ -86,6 +87,7 @@ void h1_drive(struct h1_conn *conn, curl_socket_t fd, int curl_events)
     conn->in_curl = true;
     code = curl_multi_socket_action(conn->multi, fd, curl_events, &running);
     conn->in_curl = false;
+    h1_socket_check(conn);
     collect(conn);
     if (code == CURLM_OK || conn->ending)
         return;

@@ -43,7 +43,7 @@ static void reset(struct h1_exchange *exchange)
     exchange->state = H1_SPARE;
     exchange->stream = NULL;
     exchange->head = (struct h1_head){ 0 };
-    exchange->head_done = exchange->has_excess = exchange->body_ended = false;
+    exchange->head_done = exchange->is_answered = exchange->has_excess = exchange->body_ended = false;
     exchange->recv_paused = exchange->send_paused = exchange->has_more = false;
     exchange->n_informational = exchange->attempts = 0;
     exchange->unconsumed = 0;
@@ -125,6 +125,16 @@ void h1_exchange_touch(struct h1_exchange *exchange)
         loop_defer(conn->base.loop, &conn->later);
 }
 
+/* libcurl would go on with the upload, and wait for an owner who does not: having the answer, nobody has more to say. Usually
+ * libcurl says in the same turn that the exchange is done, and this is never looked at. */
+void h1_exchange_reads_no_more(struct h1_exchange *exchange)
+{
+    if (!exchange->head_done || exchange->recv_paused || exchange->state != H1_RUNNING)
+        return;
+    exchange->is_answered = true;
+    h1_exchange_touch(exchange);
+}
+
 void h1_exchange_unpause(struct h1_exchange *exchange)
 {
     struct h1_conn *conn = exchange->conn;
@@ -132,6 +142,10 @@ void h1_exchange_unpause(struct h1_exchange *exchange)
 
     if (exchange->state != H1_RUNNING)
         return;
+    if (exchange->is_answered) {
+        h1_exchange_done(exchange, CURLE_OK);
+        return;
+    }
     if (exchange->unconsumed < conn->base.conf.window)
         exchange->recv_paused = false;
     if (exchange->has_more)

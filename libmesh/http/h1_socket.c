@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The descriptors that libcurl owns: opened by us, all of them known to the loop (a forked child closes what its loops know),
- * and watched while they are idle, because libcurl 7.88 uses an idle connection again although the peer has written to it
- * (an answer that nobody asked for) or, with TLS, ended it. */
+/* The descriptors that libcurl owns: opened by us, all of them known to the loop (a forked child closes what its loops know).
+ *
+ * Two habits of libcurl 7.88 decide how this is done. It uses an idle connection again although the peer has written to it (an
+ * answer that nobody asked for) or, with TLS, ended it: idle ones are watched here. And it closes a descriptor that is still
+ * connecting without calling anybody: until it is connected, whether the descriptor is still the one that we opened is asked
+ * after libcurl has run and before an owner is called, who might get the same number for something else. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "http/h1.h"
 
-/* An idle connection is looked at once a millisecond at most before it is used. */
-enum { REFRESH_US = 1000, RETIRE_READS = 16 };
+enum { REFRESH_BATCH = 16, RETIRE_READS = 16 };
 
 static struct h1_socket *find(struct h1_conn *conn, curl_socket_t fd)
 {
@@ -103,6 +106,24 @@ static void on_ready(struct loop_io *io, uint32_t events)
     h1_leave(conn);
 }
 
+static ino_t inode_of(curl_socket_t fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+static void forget(struct h1_socket *socket)
+{
+    struct h1_conn *conn = socket->conn;
+
+    if (!socket->is_sure)
+        conn->n_unsure--;
+    loop_io_remove(conn->base.loop, &socket->io);
+    list_remove(&socket->link);
+    mem_free(socket);
+}
+
 static struct h1_socket *add(struct h1_conn *conn, struct h1_exchange *user, curl_socket_t fd)
 {
     struct h1_socket *socket = mem_zalloc(sizeof *socket);
@@ -111,6 +132,7 @@ static struct h1_socket *add(struct h1_conn *conn, struct h1_exchange *user, cur
         return NULL;
     socket->conn = conn;
     socket->user = user;
+    socket->inode = inode_of(fd);
     socket->io.fd = fd;
     socket->io.on_ready = on_ready;
     if (loop_io_add(conn->base.loop, &socket->io, 0)) {
@@ -118,14 +140,37 @@ static struct h1_socket *add(struct h1_conn *conn, struct h1_exchange *user, cur
         return NULL;
     }
     list_push_front(&conn->sockets, &socket->link);
+    conn->n_unsure++;
     return socket;
 }
 
-static void forget(struct h1_socket *socket)
+void h1_socket_check(struct h1_conn *conn)
 {
-    loop_io_remove(socket->conn->base.loop, &socket->io);
-    list_remove(&socket->link);
-    mem_free(socket);
+    if (conn->n_unsure == 0)
+        return;
+    LIST_EACH_SAFE(link, following, &conn->sockets) {
+        struct h1_socket *socket = CONTAINER_OF(link, struct h1_socket, link);
+
+        if (!socket->is_sure && inode_of(socket->io.fd) != socket->inode)
+            forget(socket);
+    }
+}
+
+void h1_socket_connected(struct h1_exchange *exchange)
+{
+    struct h1_conn *conn = exchange->conn;
+
+    h1_socket_check(conn);
+    if (conn->n_unsure == 0)
+        return;
+    LIST_EACH(link, &conn->sockets) {
+        struct h1_socket *socket = CONTAINER_OF(link, struct h1_socket, link);
+
+        if (socket->user != exchange || socket->is_sure)
+            continue;
+        socket->is_sure = true;
+        conn->n_unsure--;
+    }
 }
 
 /* libcurl cannot be told the scope of a link-local address together with others. */
@@ -157,6 +202,7 @@ curl_socket_t h1_socket_open(void *user, curlsocktype purpose, struct curl_socka
         exchange->socket_errno = errno;
         return CURL_SOCKET_BAD;
     }
+    h1_socket_check(exchange->conn);
     if (add(exchange->conn, exchange, fd))
         return fd;
     exchange->socket_errno = ENOMEM;
@@ -187,36 +233,57 @@ static uint32_t wanted_by(int what)
     }
 }
 
-/* CURL_POLL_REMOVE comes when a transfer ends and when it pauses: who uses the socket says which; h1_socket_release() comes later. */
+static struct h1_exchange *exchange_of(CURL *easy)
+{
+    char *exchange = NULL;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &exchange);
+    return (struct h1_exchange *) (void *) exchange;
+}
+
+/* Of its resolver thread, when a proxy's name is looked up. */
+static int want_curls_own(struct h1_conn *conn, struct h1_socket *socket, struct h1_exchange *exchange,
+                          curl_socket_t fd, int what)
+{
+    if (what == CURL_POLL_REMOVE) {
+        if (socket)
+            forget(socket);
+        return 0;
+    }
+    if (!socket)
+        socket = add(conn, exchange, fd);
+    if (!socket)
+        return -1;
+    socket->is_curls_own = true;
+    socket->wanted = wanted_by(what);
+    return watch(socket, events_of(socket)) ? -1 : 0;
+}
+
+/* CURL_POLL_REMOVE comes when a transfer ends and when it pauses: who uses the socket says which, and h1_socket_release() is
+ * called soon. The loop is not told yet. */
 int h1_socket_want(CURL *easy, curl_socket_t fd, int what, void *user, void *unused)
 {
     struct h1_conn *conn = user;
-    struct h1_socket *socket = find(conn, fd);
-    char *exchange = NULL;
+    struct h1_exchange *exchange = exchange_of(easy);
+    struct h1_socket *socket;
 
     (void) unused;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &exchange);
-    if (!socket && what != CURL_POLL_REMOVE) {
-        socket = add(conn, (struct h1_exchange *) (void *) exchange, fd);
-        if (!socket)
-            return -1;
-        socket->is_curls_own = true;
-    }
-    if (!socket)
-        return 0;
-    if (socket->is_curls_own && what == CURL_POLL_REMOVE) {
-        forget(socket);
-        return 0;
-    }
+    h1_socket_check(conn);
+    socket = find(conn, fd);
+    if (!socket || socket->is_curls_own)
+        return want_curls_own(conn, socket, exchange, fd, what);
     socket->wanted = wanted_by(what);
+    if (!(socket->wanted & EPOLLIN))
+        h1_exchange_reads_no_more(exchange);
     if (socket->wanted == 0)
         return 0;
-    socket->user = (struct h1_exchange *) (void *) exchange;
+    socket->user = exchange;
     return watch(socket, events_of(socket)) ? -1 : 0;
 }
 
 void h1_socket_release(struct h1_exchange *exchange)
 {
+    h1_socket_check(exchange->conn);
     LIST_EACH(link, &exchange->conn->sockets) {
         struct h1_socket *socket = CONTAINER_OF(link, struct h1_socket, link);
 
@@ -236,23 +303,36 @@ void h1_socket_retire(struct h1_conn *conn, curl_socket_t fd)
         retire(socket);
 }
 
-static void refresh_one(struct h1_socket *socket)
-{
-    struct pollfd poll_fd = { .fd = socket->io.fd, .events = POLLIN | POLLRDHUP };
+struct idle_batch {
+    struct pollfd fds[REFRESH_BATCH];
+    struct h1_socket *sockets[REFRESH_BATCH];
+    nfds_t n;
+};
 
-    if (poll(&poll_fd, 1, 0) > 0)
-        on_idle(socket, (uint32_t) poll_fd.revents); /* the bits of poll are those of epoll on Linux */
+static void look_at(struct idle_batch *batch)
+{
+    if (batch->n == 0 || poll(batch->fds, batch->n, 0) <= 0)
+        return;
+    for (nfds_t i = 0; i < batch->n; i++)
+        if (batch->fds[i].revents)
+            on_idle(batch->sockets[i], (uint32_t) batch->fds[i].revents); /* poll's bits are epoll's on Linux */
 }
 
 void h1_socket_refresh(struct h1_conn *conn)
 {
-    if (loop_now_us(conn->base.loop) < conn->next_refresh_us)
-        return;
-    conn->next_refresh_us = loop_now_us(conn->base.loop) + REFRESH_US;
+    struct idle_batch batch = { .n = 0 };
+
     LIST_EACH(link, &conn->sockets) {
         struct h1_socket *socket = CONTAINER_OF(link, struct h1_socket, link);
 
-        if (!socket->user && socket->io.slot)
-            refresh_one(socket);
+        if (socket->user || !socket->io.slot)
+            continue;
+        batch.fds[batch.n] = (struct pollfd){ .fd = socket->io.fd, .events = POLLIN | POLLRDHUP };
+        batch.sockets[batch.n++] = socket;
+        if (batch.n < REFRESH_BATCH)
+            continue;
+        look_at(&batch);
+        batch.n = 0;
     }
+    look_at(&batch);
 }

@@ -108,6 +108,7 @@ size_t h1_on_header_line(char *line, size_t size, size_t n, void *user)
     struct h1_exchange *exchange = user;
     size_t len = size * n;
 
+    h1_socket_check(exchange->conn);
     if (!exchange->stream || blame(exchange, take_line(exchange, line, len)))
         return 0;
     return exchange->stream ? len : 0;
@@ -122,6 +123,7 @@ size_t h1_on_body(char *bytes, size_t size, size_t n, void *user)
     size_t len = size * n;
     int32_t err;
 
+    h1_socket_check(exchange->conn);
     if (!stream)
         return 0;
     if (!exchange->head_done) {
@@ -156,6 +158,7 @@ size_t h1_on_upload(char *buf, size_t size, size_t n, void *user)
     size_t cap = size * n;
     ssize_t got;
 
+    h1_socket_check(exchange->conn);
     if (!stream)
         return CURL_READFUNC_ABORT;
     if (exchange->body_ended)
@@ -189,6 +192,7 @@ int h1_on_request(void *user, char *peer_ip, char *local_ip, int peer_port, int 
     (void) peer_ip, (void) local_ip, (void) peer_port, (void) local_port;
     if (++exchange->attempts > 1 || !exchange->stream)
         return CURL_PREREQFUNC_ABORT;
+    h1_socket_connected(exchange);
     curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &exchange->size_before);
     exchange->stream->sent = true;
     return CURL_PREREQFUNC_OK;
