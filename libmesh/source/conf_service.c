@@ -7,7 +7,8 @@
 
 static int32_t no_memory(const struct building *b)
 {
-    return conf_no_memory(b->fault);
+    conf_no_memory(b->fault);
+    return MESH_ERR_NOMEM;
 }
 
 /* ---- which of endpoints, target and zones ---- */
