@@ -222,11 +222,13 @@ static void doubt(struct pool *pool, const struct fault *why)
 {
     uint64_t wait = RETRY_LONGEST_US;
 
+    pool->doubted = true;
+    pool->fault = *why;
+    if (pool->retry.is_set)
+        return; /* a lease demanded this dial: many of them would soon make the wait the longest */
     if (pool->failures < 16 && RETRY_FIRST_US << pool->failures < RETRY_LONGEST_US)
         wait = RETRY_FIRST_US << pool->failures;
-    pool->doubted = true;
     pool->failures++;
-    pool->fault = *why;
     wait = wait / 2 + rand_below(loop_rand(pool->loop), wait);
     if (!pool->draining)
         loop_timer_set(pool->loop, &pool->retry, loop_now_us(pool->loop) + wait);
