@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `mesh config`: each value of the configuration and where it came from. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mesh/mesh.h>
+
+#include "cli.h"
+#include "output.h"
+
+struct config_values {
+    bool given, keys, json;
+};
+
+static const struct option_spec options[] = {
+    { 0, "given", NULL, "leave out what stands at its default", OPTION_FLAG, offsetof(struct config_values, given), 0,
+      0 },
+    { 0, "keys", NULL, "list all keys with what they allow and mean", OPTION_FLAG, offsetof(struct config_values, keys),
+      0, 0 },
+    { 0, "json", NULL, "print JSON", OPTION_FLAG, offsetof(struct config_values, json), 0, 0 },
+};
+
+static void value_cell(struct table *table, const json_t *value)
+{
+    char *text;
+
+    if (json_is_string(value)) {
+        table_cell(table, json_string_value(value), COLOUR_NONE);
+        return;
+    }
+    text = must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT));
+    table_cell(table, json_is_null(value) ? "" : text, COLOUR_NONE);
+    free(text);
+}
+
+static void print_values(json_t *described)
+{
+    struct table table = { .titles = { "KEY", "VALUE", "FROM" } };
+    const char *name;
+    json_t *entry;
+
+    json_object_foreach(described, name, entry)
+    {
+        const char *from = text_at(entry, "origin");
+
+        table_row(&table);
+        table_cell(&table, name, COLOUR_NONE);
+        value_cell(&table, json_object_get(entry, "value"));
+        table_cell(&table, from, strcmp(from, "default") == 0 ? COLOUR_FAINT : COLOUR_GOOD);
+    }
+    if (table.n_rows > 0)
+        table_print(&table);
+}
+
+/* Keys whose values have no one-line form have no environment variable. */
+static void print_keys(json_t *keys)
+{
+    struct table table = { .titles = { "KEY", "ENVIRONMENT", "DEFAULT", "ALLOWED", "MEANING" } };
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        table_row(&table);
+        table_cell(&table, text_at(key, "name"), COLOUR_NONE);
+        table_cell(&table, text_at(key, "environment"), COLOUR_NONE);
+        value_cell(&table, json_object_get(key, "default"));
+        table_cell(&table, text_at(key, "allowed"), COLOUR_NONE);
+        table_cell(&table, text_at(key, "help"), COLOUR_NONE);
+    }
+    if (table.n_rows > 0)
+        table_print(&table);
+}
+
+static int show(const struct config_values *values, char *text, void (*print)(json_t *))
+{
+    json_t *described = parse_described(text);
+
+    if (!described)
+        return EXIT_MESH_FAILED;
+    if (values->json) {
+        print_json(described);
+        return EXIT_OK;
+    }
+    print(described);
+    json_decref(described);
+    return EXIT_OK;
+}
+
+static int show_keys(const struct config_values *values)
+{
+    char *text = NULL;
+    int32_t err = mesh_conf_keys(&text);
+
+    return err ? complain_error(err, NULL) : show(values, text, print_keys);
+}
+
+static int show_values(const struct config_values *values)
+{
+    struct mesh_conf *conf = must_have(mesh_conf_new());
+    char *text = NULL, why[512] = "";
+    int32_t err = mesh_conf_read_env(conf, why, sizeof why);
+    int code;
+
+    if (!err)
+        err = mesh_conf_describe(conf, !values->given, &text);
+    code = err ? complain_error(err, why) : show(values, text, print_values);
+    mesh_conf_free(conf);
+    return code;
+}
+
+static int run(void *user, char **arguments, size_t n_arguments)
+{
+    const struct config_values *values = user;
+
+    (void) arguments, (void) n_arguments;
+    return values->keys ? show_keys(values) : show_values(values);
+}
+
+const struct command config_command = {
+    .name = "config",
+    .arguments = "",
+    .summary = "show each value of the configuration and where it came from",
+    .options = options,
+    .n_options = sizeof options / sizeof *options,
+    .values_size = sizeof(struct config_values),
+    .run = run,
+};
