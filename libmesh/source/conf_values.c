@@ -139,7 +139,9 @@ bool values_merge(struct values *old, struct values *newer, bool drop_document)
     struct values both = { 0 };
     size_t i = 0, j = 0;
 
-    if (!reserve(&both, old->n + newer->n))
+    both.cap = old->n + newer->n;
+    both.items = mem_array(both.cap, sizeof(struct value *));
+    if (!both.items)
         return false;
     for (;;) {
         struct value *left = next_kept(old, &i, drop_document);
