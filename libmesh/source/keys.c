@@ -8,7 +8,7 @@
 #include "base/base.h"
 
 #define MINUTES(n) ((n) *UINT64_C(60000))
-#define DAY_MS     MINUTES(24 * 60)
+#define DAY_MS     MINUTES(1440)
 #define MIB(n)     ((n) *UINT64_C(1048576))
 
 /* One row a key: who may have it, name, default, what is allowed, help. */
