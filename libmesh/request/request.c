@@ -207,12 +207,14 @@ static bool is_covered(struct request *request, enum retry_answer answer)
     return false;
 }
 
-/* How long to wait: as the peer asks; not at all after a refusal while another endpoint is there to be tried; else jittered. */
-static uint64_t pause_before(struct request *request, enum retry_answer answer, uint64_t asked_us)
+/* How long to wait: as the peer asks; not at all where nothing was done and it is likely to be done now: on another endpoint,
+ * or on the connection that follows one whose peer said GOAWAY; else jittered. */
+static uint64_t pause_before(struct request *request, enum retry_answer answer, const struct retry_case *c,
+                             uint64_t asked_us)
 {
     if (asked_us > 0)
         return asked_us;
-    if (answer == RETRY_FREE && request->cluster->view.n > request->made)
+    if (answer == RETRY_FREE && (c->reach == HTTP_REFUSED || request->cluster->view.n > request->made))
         return 0;
     return retry_backoff_us(&request->conf->policy.retry, ++request->retries, loop_rand(request->env->loop));
 }
@@ -227,7 +229,7 @@ static bool try_again(struct request *request, const struct retry_case *c, uint6
             request->flags |= FLAG_RETRY_LIMIT;
         return false;
     }
-    wait = pause_before(request, answer, asked_us);
+    wait = pause_before(request, answer, c, asked_us);
     if (request->ends_us && loop_now_us(request->env->loop) + wait >= request->ends_us)
         return false;
     if (!is_covered(request, answer))
