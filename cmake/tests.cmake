@@ -11,7 +11,7 @@ if(MESH_SANITIZE)
   set(hang_guard 300)
 endif()
 
-file(GLOB helper_sources CONFIGURE_DEPENDS tests/*.c tests/component/*.c tests/unit/*/*.c)
+file(GLOB helper_sources CONFIGURE_DEPENDS tests/*.c tests/support/*.c tests/component/*.c tests/unit/*/*.c)
 set(test_sources ${helper_sources})
 list(FILTER test_sources INCLUDE REGEX "_test\\.c$")
 list(FILTER helper_sources EXCLUDE REGEX "_test\\.c$")
@@ -44,6 +44,16 @@ endforeach()
 foreach(ring unit component)
   get_property(targets GLOBAL PROPERTY mesh_ring_${ring})
   add_custom_target(${ring} DEPENDS ${targets})
+endforeach()
+
+# Programs that tests/system runs against real servers; they link the library as a stranger would.
+file(GLOB system_sources CONFIGURE_DEPENDS tests/system/programs/*.c)
+foreach(source ${system_sources})
+  cmake_path(GET source STEM name)
+  add_executable(system_${name} ${source})
+  target_link_libraries(system_${name} PRIVATE mesh PkgConfig::JANSSON Threads::Threads)
+  set_target_properties(system_${name} PROPERTIES OUTPUT_NAME ${name}
+                                                  RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/system)
 endforeach()
 
 # What others get: the library installed into a prefix of its own, then found, linked and run.

@@ -1,0 +1,1 @@
+"""Real servers, one small class each, and peers that misbehave on purpose."""
