@@ -29,6 +29,7 @@ struct dns_name {
     struct loop_timer timer;   /* the next one */
     uint64_t due_us;           /* when it is or was to be; 0: never asked */
     bool answered, failing, cut;
+    bool untold;          /* somebody has to hear of the answer again */
     unsigned failures;    /* in a row */
     struct fault fault;   /* while failing */
     struct dns_data data; /* the last good answer */
@@ -122,13 +123,13 @@ static void on_failure(struct dns_name *name, const struct fault *fault)
 
 static void on_success(struct dns_name *name, struct dns_data *data)
 {
-    bool changed = !name->answered || name->failing || !dns_data_equal(&name->data, data);
+    bool changed = !name->answered || name->failing || name->untold || !dns_data_equal(&name->data, data);
     bool recovered = name->failing;
 
     dns_data_clear(&name->data);
     name->data = *data;
     name->answered = true;
-    name->failing = false;
+    name->failing = name->untold = false;
     name->fault = (struct fault){ 0 };
     log_cut(name);
     if (recovered)
@@ -253,6 +254,12 @@ void dns_watch_activate(struct dns_watch *watch, bool active)
     }
     if (name->n_active++ == 0)
         resume(name);
+}
+
+void dns_watch_again(struct dns_watch *watch)
+{
+    watch->name->untold = true;
+    plan_retry(watch->name);
 }
 
 void dns_watch_end(struct dns_watch *watch)

@@ -47,6 +47,8 @@ int32_t dns_watch_begin(struct dns_names *names, enum dns_kind kind, const char 
 /* Fine for one that was never begun (zeroed). */
 void dns_watch_end(struct dns_watch *watch);
 void dns_watch_activate(struct dns_watch *watch, bool active);
+/* on_change could not do its work, for want of memory: it comes again with the next answer, soon. */
+void dns_watch_again(struct dns_watch *watch);
 
 /* ---- what is known of a watched name ---- */
 

@@ -6,13 +6,15 @@
 #include "source/dns_service.h"
 
 #define GRACE_US (200 * US_PER_MS)
+/* Until memory that was short is asked for again. */
+#define AGAIN_US (100 * US_PER_MS)
 
 struct dns_service {
     struct loop *loop;
     struct dns_target *targets;
     size_t n_targets;
     struct model_endpoints *endpoints;
-    struct loop_timer grace;
+    struct loop_timer grace, again;
     bool had_good; /* the endpoints come from these very targets */
     bool waited;   /* the grace is over */
     const char *source;
@@ -25,6 +27,13 @@ static void on_grace_over(struct loop_timer *timer)
     struct dns_service *service = CONTAINER_OF(timer, struct dns_service, grace);
 
     service->waited = true;
+    service->on_change(service->user);
+}
+
+static void on_again(struct loop_timer *timer)
+{
+    struct dns_service *service = CONTAINER_OF(timer, struct dns_service, again);
+
     service->on_change(service->user);
 }
 
@@ -53,6 +62,7 @@ int32_t dns_service_new(struct loop *loop, struct dns_names *names, const struct
         return MESH_ERR_NOMEM;
     service->loop = loop;
     service->grace.on_due = on_grace_over;
+    service->again.on_due = on_again;
     service->on_change = on_change;
     service->user = user;
     service->source = source_of(targets, n_targets);
@@ -81,6 +91,7 @@ void dns_service_free(struct dns_service *service)
     for (size_t i = 0; i < service->n_targets; i++)
         dns_target_end(&service->targets[i]);
     loop_timer_cancel(service->loop, &service->grace);
+    loop_timer_cancel(service->loop, &service->again);
     model_endpoints_unref(service->endpoints);
     mem_free(service->targets);
     mem_free(service);
@@ -156,25 +167,9 @@ static struct model_endpoints *make_set(const struct dns_service *service, enum 
     return NULL;
 }
 
-bool dns_service_update(struct dns_service *service, const struct conf *conf)
+/* Takes the set if it is another one. */
+static bool take_set(struct dns_service *service, struct model_endpoints *set)
 {
-    struct dns_founds founds = { 0 };
-    struct dns_tally tally = { 0 };
-    struct model_endpoints *set;
-    enum dns_verdict verdict;
-
-    for (size_t i = 0; i < service->n_targets; i++)
-        dns_target_collect(&service->targets[i], &founds, &tally);
-    run_grace(service, &tally, founds.n);
-    verdict = dns_service_judge(&tally, founds.n, service->had_good, service->waited);
-    set = make_set(service, verdict, &founds, conf);
-    dns_founds_clear(&founds);
-    if (!set)
-        return false;
-    set->fault = tally.fault;
-    service->had_good |= verdict == DNS_PUBLISH;
-    if (verdict == DNS_WITHDRAW)
-        service->had_good = false;
     if (model_endpoints_equal(set, service->endpoints)) {
         model_endpoints_unref(set);
         return false;
@@ -182,4 +177,28 @@ bool dns_service_update(struct dns_service *service, const struct conf *conf)
     model_endpoints_unref(service->endpoints);
     service->endpoints = set;
     return true;
+}
+
+bool dns_service_update(struct dns_service *service, const struct conf *conf)
+{
+    struct dns_founds founds = { 0 };
+    struct dns_tally tally = { 0 };
+    struct model_endpoints *set;
+    enum dns_verdict verdict;
+    bool short_of_memory;
+
+    for (size_t i = 0; i < service->n_targets; i++)
+        dns_target_collect(&service->targets[i], &founds, &tally);
+    run_grace(service, &tally, founds.n);
+    verdict = dns_service_judge(&tally, founds.n, service->had_good, service->waited);
+    short_of_memory = founds.failed;
+    set = short_of_memory ? NULL : make_set(service, verdict, &founds, conf);
+    dns_founds_clear(&founds);
+    if (!set && (short_of_memory || verdict != DNS_HOLD))
+        loop_timer_set(service->loop, &service->again, loop_now_us(service->loop) + AGAIN_US);
+    if (!set)
+        return false;
+    set->fault = tally.fault;
+    service->had_good = verdict == DNS_PUBLISH || (service->had_good && verdict == DNS_KEEP);
+    return take_set(service, set);
 }

@@ -14,7 +14,8 @@ int32_t dns_service_new(struct loop *loop, struct dns_names *names, const struct
                         struct dns_service **out);
 void dns_service_free(struct dns_service *service);
 void dns_service_activate(struct dns_service *service, bool active);
-/* Works out the endpoints of now. True when they are others than before. Out of memory, they stay. */
+/* Works out the endpoints of now. True when they are others than before. Out of memory, they stay for
+ * now: on_change comes again. */
 bool dns_service_update(struct dns_service *service, const struct conf *conf);
 /* Borrowed; never NULL. */
 struct model_endpoints *dns_service_endpoints(const struct dns_service *service);

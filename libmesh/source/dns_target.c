@@ -114,8 +114,16 @@ static bool add_records(struct dns_target *target, struct dns_hosts *hosts, cons
     return done;
 }
 
-/* The new hosts are watched before the old ones are left, so that what is known of those in both stays known. Out of memory, the
- * old ones stay. */
+/* The new hosts are watched before the old ones are left, so that what is known of those in both stays known. */
+static void take_hosts(struct dns_target *target, struct dns_hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->n_hosts; i++)
+        dns_watch_activate(&hosts->hosts[i].watch, target->active);
+    free_hosts(target->hosts);
+    target->hosts = hosts;
+}
+
+/* Out of memory, the old ones stay. */
 static void on_srv_change(struct dns_watch *watch)
 {
     struct dns_target *target = CONTAINER_OF(watch, struct dns_target, watch);
@@ -124,13 +132,11 @@ static void on_srv_change(struct dns_watch *watch)
     struct dns_hosts *hosts = new_hosts(srvs, n);
 
     if (hosts && add_records(target, hosts, srvs, n)) {
-        for (size_t i = 0; i < hosts->n_hosts; i++)
-            dns_watch_activate(&hosts->hosts[i].watch, target->active);
-        free_hosts(target->hosts);
-        target->hosts = hosts;
-        hosts = NULL;
+        take_hosts(target, hosts);
+    } else {
+        free_hosts(hosts);
+        dns_watch_again(watch);
     }
-    free_hosts(hosts);
     target->on_change(target->user);
 }
 
@@ -223,7 +229,7 @@ static void collect_srv(const struct dns_target *target, struct dns_founds *foun
     size_t n;
     const struct net_srv *srvs = dns_name_srvs(target->watch.name, &n);
 
-    tally->pending += dns_name_pending(target->watch.name);
+    tally->pending += dns_name_pending(target->watch.name) || !target->hosts;
     note_fault(tally, dns_name_fault(target->watch.name));
     if (dns_srv_withdrawn(srvs, n)) {
         tally->withdrawn++;
