@@ -16,6 +16,7 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 from certificates import Authority  # noqa: E402
 from load import Load  # noqa: E402
+from servers.executor import Executor  # noqa: E402
 from servers.haproxy import Haproxy  # noqa: E402
 from servers.nghttp2 import Nghttpd, Nghttpx  # noqa: E402
 from servers.nginx import Nginx  # noqa: E402
@@ -148,6 +149,12 @@ class Servers:
         need("haproxy")
         port = self.ports.take()
         return self.add(Haproxy(self.folder / f"haproxy-{port}", port, backend_port, certificate))
+
+    def executor(self, **options):
+        """What outlives the servers in front of it, and counts."""
+        executor = Executor(**options)
+        self.made.append(executor)
+        return executor
 
     def tap(self, server):
         """A relay in front of a server that notes when requests arrive."""

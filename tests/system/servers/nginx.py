@@ -29,7 +29,7 @@ http {{
 {listen}
         root {root};
         location = /echo {{ return 200 "hello\\n"; }}
-        location = /post {{ proxy_pass http://unix:{folder}/loop.sock:/echo; }}
+        location = /post {{ proxy_pass {behind}; }}
 {extra}
     }}
     server {{
@@ -42,7 +42,9 @@ http {{
 
 
 class Nginx(Server):
-    """One nginx with what it listens at given as the lines of its configuration; "%s" stands for its port."""
+    """One nginx with what it listens at given as the lines of its configuration; "%s" stands for its port.
+
+    /hello is a file, /echo and /post answer what is sent; `behind`: who answers for /post instead."""
 
     def __init__(self, folder, port, root, listen="listen 127.0.0.1:%s http2;", tls="", **options):
         super().__init__(folder, port, f"nginx-{port}")
@@ -52,6 +54,7 @@ class Nginx(Server):
             "workers": options.pop("workers", 1),
             "keepalive_requests": options.pop("keepalive_requests", 1000000),
             "extra": options.pop("extra", ""),
+            "behind": options.pop("behind", f"http://unix:{folder}/loop.sock:/echo"),
             "folder": folder,
             "user": "user root;" if os.geteuid() == 0 else "",  # whose workers could not read our folders otherwise
         }
