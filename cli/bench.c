@@ -16,7 +16,7 @@
 
 enum { STANDARD_DURATION_MS = 10 * 1000, MOST_CALLERS = 10000, STACK_BYTES = 256 * 1024 };
 /* How often is looked: for the progress line; for threads that must notice that it is over. */
-enum { PROGRESS_MS = 1000, NUDGE_MS = 20 };
+enum { PROGRESS_MS = 1000, NUDGE_MS = 20, SAME_INTERRUPT_US = 300 * 1000 };
 
 static const struct option_spec options[] = {
     CALL_OPTIONS(struct bench_values, call),
@@ -118,32 +118,34 @@ static void set_signals(sigset_t *taken)
     pthread_sigmask(SIG_BLOCK, taken, NULL);
 }
 
-/* The first Ctrl-C ends the benchmark; a second one is no longer taken and ends the program. */
-static void stop(struct bench *bench, sigset_t *taken)
+/* The first Ctrl-C ends the benchmark, a later one the program. One that comes at once is the same one: who passes it on
+ * to a process often passes it to its group as well. */
+static void on_interrupt(struct bench *bench, int signal_number, uint64_t *since_us)
 {
     sigset_t ends;
 
-    atomic_store(&bench->stop, true);
-    sigdelset(taken, SIGINT);
-    sigdelset(taken, SIGTERM);
+    if (!atomic_exchange(&bench->stop, true))
+        *since_us = now_us();
+    if (now_us() - *since_us < SAME_INTERRUPT_US)
+        return;
     sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, signal_number);
     pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+    raise(signal_number);
 }
 
-static void watch(struct bench *bench, sigset_t taken, struct bench_worker *workers, size_t n)
+static void watch(struct bench *bench, const sigset_t *taken, struct bench_worker *workers, size_t n)
 {
     bool terminal = isatty(STDERR_FILENO);
-    uint64_t shown_us = bench->begin_us;
+    uint64_t shown_us = bench->begin_us, interrupted_us = 0;
 
     while (!all_ended(workers, n)) {
         bool stopping = atomic_load(&bench->stop);
         struct timespec wait = { stopping ? 0 : PROGRESS_MS / 1000, stopping ? NUDGE_MS * 1000000L : 0 };
-        int came = sigtimedwait(&taken, NULL, &wait);
+        int came = sigtimedwait(taken, NULL, &wait);
 
         if (came == SIGINT || came == SIGTERM)
-            stop(bench, &taken);
+            on_interrupt(bench, came, &interrupted_us);
         for (size_t i = 0; i < n && atomic_load(&bench->stop); i++)
             nudge(&workers[i]);
         if (terminal && now_us() - shown_us >= PROGRESS_MS * 1000) {
@@ -195,7 +197,7 @@ static int measure(struct bench *bench, const struct bench_values *values, const
     if (values->calls == 0)
         bench->end_us = bench->begin_us + (values->duration_ms ? values->duration_ms : STANDARD_DURATION_MS) * 1000;
     started = start_all(bench, workers, n, values->async);
-    watch(bench, *taken, workers, started);
+    watch(bench, taken, workers, started);
     elapsed_us = now_us() - bench->begin_us;
     cpu_us = cpu_now_us() - cpu_us;
     for (size_t i = 0; i < started; i++) {

@@ -21,22 +21,27 @@ static const struct option_spec options[] = {
     { 0, "json", NULL, "print JSON", OPTION_FLAG, offsetof(struct config_values, json), 0, 0 },
 };
 
+/* A value as one would write it. */
+static char *text_of(const json_t *value)
+{
+    if (json_is_string(value))
+        return must_have(strdup(json_string_value(value)));
+    if (json_is_null(value))
+        return must_have(strdup(""));
+    return must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT));
+}
+
 static void value_cell(struct table *table, const json_t *value)
 {
-    char *text;
+    char *text = text_of(value);
 
-    if (json_is_string(value)) {
-        table_cell(table, json_string_value(value), COLOUR_NONE);
-        return;
-    }
-    text = must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT));
-    table_cell(table, json_is_null(value) ? "" : text, COLOUR_NONE);
+    table_cell(table, text, COLOUR_NONE);
     free(text);
 }
 
 static void print_values(json_t *described)
 {
-    struct table table = { .titles = { "KEY", "VALUE", "FROM" } };
+    struct table table = { .titles = { "KEY", "FROM", "VALUE" } };
     const char *name;
     json_t *entry;
 
@@ -46,31 +51,41 @@ static void print_values(json_t *described)
 
         table_row(&table);
         table_cell(&table, name, COLOUR_NONE);
-        value_cell(&table, json_object_get(entry, "value"));
         table_cell(&table, from, strcmp(from, "default") == 0 ? COLOUR_FAINT : COLOUR_GOOD);
+        value_cell(&table, json_object_get(entry, "value"));
     }
     if (table.n_rows > 0)
         table_print(&table);
 }
 
-/* Keys whose values have no one-line form have no environment variable. */
+static void print_line(const char *before, const char *text)
+{
+    printf("%s", before);
+    print_text(text, 0, COLOUR_NONE);
+    putchar('\n');
+}
+
+/* A key that belongs to one service alone has no variable and no default. */
+static void print_key(const json_t *key)
+{
+    const char *environment = text_at(key, "environment");
+    char *standard = text_of(json_object_get(key, "default"));
+
+    print_text(text_at(key, "name"), 0, COLOUR_TITLE);
+    print_line(*environment ? "  " : "", environment);
+    print_line("    ", text_at(key, "help"));
+    print_line("    Allowed: ", text_at(key, "allowed"));
+    if (*standard)
+        print_line("    Default: ", standard);
+    free(standard);
+}
+
 static void print_keys(json_t *keys)
 {
-    struct table table = { .titles = { "KEY", "ENVIRONMENT", "DEFAULT", "ALLOWED", "MEANING" } };
-    json_t *key;
+    const json_t *key;
     size_t i;
 
-    json_array_foreach(keys, i, key)
-    {
-        table_row(&table);
-        table_cell(&table, text_at(key, "name"), COLOUR_NONE);
-        table_cell(&table, text_at(key, "environment"), COLOUR_NONE);
-        value_cell(&table, json_object_get(key, "default"));
-        table_cell(&table, text_at(key, "allowed"), COLOUR_NONE);
-        table_cell(&table, text_at(key, "help"), COLOUR_NONE);
-    }
-    if (table.n_rows > 0)
-        table_print(&table);
+    json_array_foreach(keys, i, key) print_key(key);
 }
 
 static int show(const struct config_values *values, char *text, void (*print)(json_t *))

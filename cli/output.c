@@ -27,17 +27,32 @@ static void put_safely(FILE *file, const char *text)
     }
 }
 
-void complain(const char *format, ...)
+static void put_line(const char *before, const char *format, va_list args)
 {
     char text[2048];
+
+    vsnprintf(text, sizeof text, format, args);
+    fputs(before, stderr);
+    put_safely(stderr, text);
+    putc('\n', stderr);
+}
+
+void complain(const char *format, ...)
+{
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    put_line("mesh: ", format, args);
     va_end(args);
-    fputs("mesh: ", stderr);
-    put_safely(stderr, text);
-    putc('\n', stderr);
+}
+
+void tell(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    put_line("", format, args);
+    va_end(args);
 }
 
 /* What the user wrote is wrong, on the command line or in the configuration. */
@@ -94,7 +109,9 @@ json_t *json_of_text(const char *text)
 
 void print_json(json_t *value)
 {
-    json_dumpf(value, stdout, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
+    size_t form = isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT;
+
+    json_dumpf(value, stdout, form | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(value);
 }

@@ -10,6 +10,8 @@
 
 /* One line on standard error, after the program's name. Control characters in it are shown, not obeyed. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same without the program's name: what was asked for. */
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "MESH_ERR_TIMEOUT: the detail", and the exit code for it. `detail` may be empty or NULL. */
 int complain_error(int32_t err, const char *detail);
 int error_exit_code(int32_t err);

@@ -86,14 +86,14 @@ static void tell_head(const struct mesh_response *response)
     const char *zone = mesh_response_zone(response);
     char took[32];
 
-    complain("status %d from %s%s%s after %s, attempt %u", mesh_response_status(response),
-             mesh_response_endpoint(response), *zone ? " in zone " : "", zone,
-             show_us((double) mesh_response_duration_us(response), took), mesh_response_attempts(response));
+    tell("status %d from %s%s%s after %s, attempt %u", mesh_response_status(response), mesh_response_endpoint(response),
+         *zone ? " in zone " : "", zone, show_us((double) mesh_response_duration_us(response), took),
+         mesh_response_attempts(response));
     for (size_t i = 0; i < n; i++) {
         const char *name, *value;
 
         mesh_response_header_at(response, i, &name, &value);
-        complain("%s: %s", name, value);
+        tell("%s: %s", name, value);
     }
 }
 
