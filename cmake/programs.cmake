@@ -23,5 +23,5 @@ endfunction()
 
 mesh_programs(examples)
 if(MESH_BENCH)
-  mesh_programs(bench PkgConfig::DEPS)
+  add_subdirectory(bench)
 endif()

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has no connection in it: how long a pick takes, how long a cluster takes up a new set of endpoints, and how much memory
+ * an endpoint needs. Prints one object of JSON. */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "balance/balance.h"
+#include "cluster/cluster.h"
+#include "loop/loop.h"
+#include "model/model.h"
+
+enum { FEW = 3, MANY = 100000, PICKS = 2000000, SWAPS = 9, CHANGED = MANY / 100 };
+
+static void need(bool good, const char *what)
+{
+    if (good)
+        return;
+    fprintf(stderr, "micro: %s\n", what);
+    exit(1);
+}
+
+/* ---- picks ---- */
+
+struct crowd {
+    struct balance_endpoint *endpoints;
+    struct balance_endpoint **pointers;
+    struct balance_view view;
+};
+
+static void crowd_make(struct crowd *crowd, size_t n, bool weighted)
+{
+    *crowd = (struct crowd){ mem_array(n, sizeof *crowd->endpoints), mem_array(n, sizeof *crowd->pointers), { 0 } };
+    need(crowd->endpoints && crowd->pointers, "no memory");
+    for (size_t i = 0; i < n; i++) {
+        crowd->endpoints[i].weight = weighted ? 1 + (uint32_t) (i % 7) : 1;
+        crowd->endpoints[i].active = (uint32_t) (i % 5);
+        crowd->pointers[i] = &crowd->endpoints[i];
+    }
+    need(balance_view_build(&crowd->view, crowd->pointers, n), "no memory");
+}
+
+static void crowd_free(struct crowd *crowd)
+{
+    balance_view_free(&crowd->view);
+    mem_free(crowd->pointers);
+    mem_free(crowd->endpoints);
+}
+
+/* Picks as requests do them: who is picked has one more in flight until a few later ones have been picked. */
+static double pick_ns(const struct balance_ops *policy, struct crowd *crowd)
+{
+    enum { IN_FLIGHT = 64 };
+    size_t in_flight[IN_FLIGHT] = { 0 };
+    const struct balance_hint hint = { 0 };
+    struct balancer *balancer = policy->make();
+    struct rand dice;
+    uint64_t began;
+
+    need(balancer != NULL, "no memory");
+    rand_seed_with(&dice, 1);
+    began = clock_now_us();
+    for (size_t i = 0; i < PICKS; i++) {
+        size_t *slot = &in_flight[i % IN_FLIGHT];
+
+        if (i >= IN_FLIGHT)
+            atomic_fetch_sub_explicit(&crowd->endpoints[*slot].active, 1, memory_order_relaxed);
+        *slot = (size_t) balance_pick(balancer, &crowd->view, &hint, &dice);
+        atomic_fetch_add_explicit(&crowd->endpoints[*slot].active, 1, memory_order_relaxed);
+    }
+    began = clock_now_us() - began;
+    policy->free(balancer);
+    return (double) began * 1e3 / PICKS;
+}
+
+static void measure_picks(void)
+{
+    static const char *const names[] = { "least_request", "round_robin", "random" };
+    static const size_t sizes[] = { FEW, MANY };
+    const char *comma = "";
+
+    printf("\"picks\": [");
+    for (size_t i = 0; i < COUNT_OF(names) * COUNT_OF(sizes) * 2; i++) {
+        const struct balance_ops *policy = balance_find(names[i / 4]);
+        size_t n = sizes[i / 2 % 2];
+        bool weighted = i % 2;
+        struct crowd crowd;
+
+        need(policy != NULL, names[i / 4]);
+        crowd_make(&crowd, n, weighted);
+        printf("%s{\"policy\": \"%s\", \"endpoints\": %zu, \"weighted\": %s, \"ns\": %.1f}", comma, names[i / 4], n,
+               weighted ? "true" : "false", pick_ns(policy, &crowd));
+        crowd_free(&crowd);
+        comma = ", ";
+    }
+    printf("], ");
+}
+
+/* ---- sets ---- */
+
+/* Endpoint i of generation g; a later generation has other addresses for the first CHANGED of them. */
+static struct model_endpoints *make_set(unsigned generation)
+{
+    struct model_endpoints *set = model_endpoints_new(ENDPOINTS_READY, "static", MANY);
+
+    need(set != NULL, "no memory");
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct model_endpoint *endpoint = &set->endpoints[i];
+        uint32_t number = i < CHANGED ? MANY + generation * CHANGED + i : i;
+
+        endpoint->addr = (struct addr){ .family = ADDR_IPV4, .port = 8080 };
+        endpoint->addr.ip[0] = 10;
+        endpoint->addr.ip[1] = (uint8_t) (number >> 16);
+        endpoint->addr.ip[2] = (uint8_t) (number >> 8);
+        endpoint->addr.ip[3] = (uint8_t) number;
+        endpoint->zone = model_endpoints_text(set, "zone-a", 6);
+        need(endpoint->zone != NULL, "no memory");
+    }
+    return set;
+}
+
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *) a, y = *(const double *) b;
+
+    return (x > y) - (x < y);
+}
+
+/* A new state of the cluster, as the client brings it in: until the loop's turn is over. */
+static double swap_ms(struct loop *loop, struct cluster *cluster, struct model_cluster *conf, unsigned generation)
+{
+    struct model_endpoints *set = make_set(generation);
+    struct model_entry entry = { conf, set };
+    uint64_t began = clock_now_us();
+
+    loop_enter(loop);
+    need(cluster_update(cluster, &entry) == 0, "the cluster does not take the set");
+    loop_leave(loop);
+    began = clock_now_us() - began;
+    model_endpoints_unref(set);
+    return (double) began / 1e3;
+}
+
+static struct cluster *make_cluster(struct loop *loop, struct model_cluster *conf)
+{
+    struct cluster_env env = { .loop = loop };
+    struct model_entry entry = { conf, make_set(0) };
+    struct cluster_shared *shared = cluster_shared_new("micro");
+    struct cluster *cluster;
+
+    need(shared != NULL, "no memory");
+    loop_enter(loop);
+    need(cluster_new(&env, &entry, shared, &cluster) == 0, "the cluster cannot be made");
+    loop_leave(loop);
+    model_endpoints_unref(entry.endpoints);
+    cluster_shared_unref(shared);
+    return cluster;
+}
+
+static void measure_sets(void)
+{
+    struct loop_conf threadless = { .threadless = true };
+    struct model_cluster *conf = model_cluster_new("micro");
+    struct cluster *cluster;
+    struct loop *loop;
+    double times[SWAPS], first_ms;
+    size_t before;
+
+    need(conf && loop_new(&threadless, &loop) == 0, "no memory");
+    before = allocated();
+    first_ms = (double) clock_now_us();
+    cluster = make_cluster(loop, conf);
+    first_ms = ((double) clock_now_us() - first_ms) / 1e3;
+    printf("\"swaps\": [{\"endpoints\": %d, \"first_ms\": %.2f, \"bytes_per_endpoint\": %.1f, ", MANY, first_ms,
+           (double) (allocated() - before) / MANY);
+    for (unsigned i = 0; i < SWAPS; i++)
+        times[i] = swap_ms(loop, cluster, conf, i + 1);
+    qsort(times, SWAPS, sizeof times[0], by_value);
+    printf("\"swap_ms\": %.2f}]", times[SWAPS / 2]);
+    loop_enter(loop);
+    cluster_unref(cluster);
+    loop_leave(loop);
+    loop_free(loop);
+    model_cluster_unref(conf);
+}
+
+int main(void)
+{
+    printf("{");
+    measure_picks();
+    measure_sets();
+    printf("}\n");
+    return 0;
+}
