@@ -43,26 +43,6 @@ void loop_abandon(struct loop *loop)
     watch_abandon(&loop->watch);
 }
 
-int32_t loop_open(struct loop *loop, struct fault *fault)
-{
-    int32_t err;
-
-    pthread_mutex_lock(&loop->lock);
-    err = watch_open(&loop->watch, fault);
-    pthread_mutex_unlock(&loop->lock);
-    return err;
-}
-
-void loop_before_fork(struct loop *loop)
-{
-    pthread_mutex_lock(&loop->lock);
-}
-
-void loop_after_fork_in_parent(struct loop *loop)
-{
-    pthread_mutex_unlock(&loop->lock);
-}
-
 uint64_t loop_now_us(const struct loop *loop)
 {
     return loop->now_us;
@@ -155,7 +135,8 @@ static uint64_t finish_turn(struct loop *loop, struct loop_waiter *self, bool is
     return next < until_us ? next : until_us;
 }
 
-/* Work that was submitted while the lock was held by somebody who had looked already. */
+/* Work that was submitted while somebody held the lock who had looked already, or never looks: whoever gives the lock back
+ * comes by here, since who submits goes away when it finds the lock taken. */
 static void combine(struct loop *loop)
 {
     while (atomic_load(&loop->submitted) && pthread_mutex_trylock(&loop->lock) == 0) {
@@ -196,6 +177,30 @@ void loop_nudge(struct loop *loop)
     loop_wake_poll(loop);
 }
 
+/* ---- beginning, and fork ---- */
+
+int32_t loop_open(struct loop *loop, struct fault *fault)
+{
+    int32_t err;
+
+    pthread_mutex_lock(&loop->lock);
+    err = watch_open(&loop->watch, fault);
+    pthread_mutex_unlock(&loop->lock);
+    combine(loop);
+    return err;
+}
+
+void loop_before_fork(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+}
+
+void loop_after_fork_in_parent(struct loop *loop)
+{
+    pthread_mutex_unlock(&loop->lock);
+    combine(loop);
+}
+
 /* ---- the driver ---- */
 
 static int poll_timeout_ms(uint64_t now_us, uint64_t until_us)
@@ -219,6 +224,7 @@ uint64_t loop_begin_poll(struct loop *loop, uint64_t until_us)
     loop->polling_until_us = until_us < next ? until_us : next;
     next = loop->polling_until_us;
     pthread_mutex_unlock(&loop->lock);
+    combine(loop);
     return next;
 }
 
@@ -246,13 +252,11 @@ int loop_fd(const struct loop *loop)
     return loop->watch.epoll_fd;
 }
 
+/* The owner is going to poll for so long: a timer that is set meanwhile, by whatever thread, makes it return. */
 int32_t loop_timeout_ms(struct loop *loop)
 {
-    uint64_t next;
+    uint64_t next = loop_begin_poll(loop, LOOP_FOREVER);
 
-    pthread_mutex_lock(&loop->lock);
-    next = loop_timer_next(loop);
-    pthread_mutex_unlock(&loop->lock);
     return poll_timeout_ms(clock_now_us(), next);
 }
 
