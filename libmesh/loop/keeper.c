@@ -13,12 +13,20 @@ static bool is_wanted(struct loop *loop, bool nobody_came)
     return nobody_came || atomic_load(&loop->expected) > 0 || atomic_load(&loop->waiting) > LOOP_CROWD;
 }
 
+/* A caller that takes the role away wakes this poll, but may see the wake first, in its own: then the keeper stays in the
+ * poll until something else ends it, or until it is called. The other way round the keeper may have seen a wake that was
+ * for the caller: it is passed on. */
 static void keep(struct loop *loop)
 {
-    uint64_t poll_until = loop_begin_poll(loop, LOOP_FOREVER);
+    uint64_t poll_until;
 
+    atomic_store(&loop->keeper_polls, true);
+    poll_until = loop_begin_poll(loop, LOOP_FOREVER);
     while (atomic_load(&loop->driver) == DRIVER_KEEPER && !atomic_load(&loop->keeper_stop))
         loop_drive_once(loop, NULL, &poll_until, LOOP_FOREVER);
+    atomic_store(&loop->keeper_polls, false);
+    if (atomic_load(&loop->driver) == DRIVER_CALLER)
+        loop_wake_poll(loop);
 }
 
 static void *run(void *user)
@@ -67,11 +75,14 @@ void loop_attend(struct loop *loop)
     pthread_mutex_unlock(&loop->keeper_lock);
 }
 
-void loop_keeper_call(struct loop *loop)
+bool loop_keeper_call(struct loop *loop)
 {
     loop_attend(loop);
     atomic_fetch_add(&loop->keeper_word, 1);
     futex_wake_one(&loop->keeper_word);
+    if (atomic_load(&loop->keeper_polls))
+        loop_wake_poll(loop);
+    return atomic_load(&loop->keeper_started);
 }
 
 void loop_stop(struct loop *loop)

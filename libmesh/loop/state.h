@@ -53,6 +53,7 @@ struct loop {
     pthread_t keeper;
     _Atomic bool keeper_started;
     _Atomic uint32_t keeper_word; /* futex: changes when the keeper is to look up */
+    _Atomic bool keeper_polls;    /* it is in its poll, maybe one that it does not know to be over (keep()) */
     _Atomic bool keeper_stop;
 };
 
@@ -76,8 +77,8 @@ void loop_hand_over(struct loop *loop);
 void loop_wake_done(struct loop *loop, struct loop_waiter *done, const struct loop_waiter *self);
 
 /* keeper.c */
-/* Has the keeper look whether it is to drive, starting it when needed. */
-void loop_keeper_call(struct loop *loop);
+/* Has the keeper look whether it is to drive, starting it when needed. False: there is no thread to be had. */
+bool loop_keeper_call(struct loop *loop);
 
 /* futex.c */
 void futex_wake_one(_Atomic uint32_t *word);

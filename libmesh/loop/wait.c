@@ -73,13 +73,13 @@ static bool lead_a_parked_one(struct loop *loop)
 
 void loop_hand_over(struct loop *loop)
 {
-    if (!loop->conf.threadless && atomic_load(&loop->waiting) > LOOP_CROWD) {
-        loop_keeper_call(loop);
+    bool is_crowd = !loop->conf.threadless && atomic_load(&loop->waiting) > LOOP_CROWD;
+
+    if (is_crowd && loop_keeper_call(loop))
         return;
-    }
     if (lead_a_parked_one(loop))
         return;
-    if (atomic_load(&loop->expected) > 0)
+    if (atomic_load(&loop->expected) > 0 || atomic_load(&loop->keeper_polls))
         loop_keeper_call(loop);
     else
         loop_attend(loop);
@@ -114,27 +114,25 @@ static int32_t drive(struct loop *loop, struct loop_waiter *waiter, uint64_t unt
     return err;
 }
 
-static bool sleep_until_woken(struct loop_waiter *waiter, uint64_t until_us, bool interruptible, int32_t *err)
+/* Being told to lead in the same moment does not undo an interruption: loop_wait() passes the lead on. */
+static int32_t sleep_until_woken(struct loop_waiter *waiter, uint64_t until_us, bool interruptible)
 {
     uint32_t was = WAITER_RUNNING;
+    int32_t err = 0;
 
     if (!atomic_compare_exchange_strong(&waiter->state, &was, WAITER_PARKED))
-        return true;
-    while (atomic_load(&waiter->state) == WAITER_PARKED) {
+        return 0;
+    while (!err && atomic_load(&waiter->state) == WAITER_PARKED) {
         bool interrupted = futex_wait_until(&waiter->state, WAITER_PARKED, until_us);
 
         if (interrupted && interruptible)
-            *err = MESH_ERR_INTERRUPTED;
-        if (until_us != LOOP_FOREVER && clock_now_us() >= until_us)
-            *err = MESH_ERR_TIMEOUT;
-        if (*err)
-            break;
+            err = MESH_ERR_INTERRUPTED;
+        else if (until_us != LOOP_FOREVER && clock_now_us() >= until_us)
+            err = MESH_ERR_TIMEOUT;
     }
     was = WAITER_PARKED;
-    if (atomic_compare_exchange_strong(&waiter->state, &was, WAITER_RUNNING))
-        return false;
-    *err = 0; /* done or told to lead in the same moment */
-    return true;
+    atomic_compare_exchange_strong(&waiter->state, &was, WAITER_RUNNING);
+    return err;
 }
 
 /* Until done, told to lead, interrupted or out of time. */
@@ -148,7 +146,7 @@ static int32_t park(struct loop *loop, struct loop_waiter *waiter, uint64_t unti
     pthread_mutex_unlock(&loop->parked_lock);
     /* Who gives the driving up looks at the parked ones after it has said so: one of the two sees the other. */
     if (atomic_load(&loop->driver) != DRIVER_NOBODY)
-        sleep_until_woken(waiter, until_us, interruptible, &err);
+        err = sleep_until_woken(waiter, until_us, interruptible);
     pthread_mutex_lock(&loop->parked_lock);
     list_remove(&waiter->parked);
     pthread_mutex_unlock(&loop->parked_lock);
