@@ -86,12 +86,14 @@ static bool has_hope(const struct pool *pool)
     return false;
 }
 
-/* One more connection, if the cluster's limit allows. */
+/* One more connection, if the cluster's limit allows. One to HTTP/1.1 peers stands for as many sockets as are allowed. */
 static int32_t grow(struct pool *pool)
 {
     struct pool_limits *limits = pool->conf.limits;
     int32_t err;
 
+    if (pool->conf.speaks == POOL_HTTP1 && has_hope(pool))
+        return MESH_ERR_OVERFLOW;
     if (atomic_fetch_add(&limits->connections, 1) >= limits->max_connections) {
         count_connection(pool, -1);
         return MESH_ERR_OVERFLOW;
@@ -153,12 +155,10 @@ static void fail_waiting(struct pool *pool, const struct fault *why)
 
     list_init(&failed);
     list_take_all(&failed, &pool->waiting);
-    pool->n_waiting = 0;
     while (!list_empty(&failed)) {
         struct pool_lease *lease = CONTAINER_OF(failed.next, struct pool_lease, link);
 
-        list_remove(&lease->link);
-        lease->pool = NULL;
+        pool_forget(lease);
         lease->on_failed(lease, &copy);
     }
 }
@@ -254,13 +254,14 @@ void pool_connection_has_room(struct connection *connection)
         http_conn_drain(connection->http);
 }
 
-/* The replacement is dialled while the last streams still run, so that nobody waits for it. */
+/* The replacement is dialled while the last streams still run, so that nobody waits for it. A peer that broke the protocol,
+ * or says that we did, sees us again when somebody has a request for it. */
 void pool_connection_draining(struct connection *connection, const struct fault *why)
 {
     struct pool *pool = connection->pool;
+    bool needed = !list_empty(&pool->waiting) || (why->code == 0 && connection->http->n_streams > 0);
 
-    (void) why;
-    if (!has_hope(pool) && (connection->http->n_streams > 0 || !list_empty(&pool->waiting)))
+    if (needed && !has_hope(pool))
         grow_unless_connecting(pool);
     changed(pool);
 }
