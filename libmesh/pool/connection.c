@@ -205,5 +205,5 @@ bool connection_usable(const struct connection *connection)
 
 bool connection_crowded(const struct connection *connection)
 {
-    return connection->http->n_streams >= http_conn_limit(connection->http) / 10 * 7;
+    return (uint64_t) connection->http->n_streams * 10 >= (uint64_t) http_conn_limit(connection->http) * 7;
 }
