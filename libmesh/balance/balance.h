@@ -13,7 +13,7 @@
 /* What a balancer knows of one endpoint. Shared by all loops: relaxed atomics. */
 struct balance_endpoint {
     _Atomic uint32_t active; /* attempts in flight */
-    uint32_t weight;         /* 1 and up */
+    _Atomic uint32_t weight; /* 1 and up */
 };
 
 /* The endpoints to choose from. Rebuilt when their set or their health changes, never per request. */

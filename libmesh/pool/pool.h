@@ -20,7 +20,7 @@
 /* Counted over all pools of a cluster, in all loops. */
 struct pool_limits {
     _Atomic uint32_t connections;
-    uint32_t max_connections; /* changes with the configuration: inside each loop it is only read */
+    _Atomic uint32_t max_connections; /* changes with the configuration */
 };
 
 enum pool_speaks {
