@@ -79,10 +79,10 @@ enum {
 
 struct observe_access {
     uint64_t started_wall_us;
-    const char *service, *cluster, *host, *zone; /* upstream_cluster, upstream_host, upstream_zone */
-    const char *method, *path, *authority, *protocol;
-    const char *trace_id; /* from the request's traceparent; "" none */
-    const char *detail;   /* of a failure */
+    const char *service, *cluster, *host, *zone;      /* upstream_cluster, upstream_host, upstream_zone */
+    const char *method, *path, *authority, *protocol; /* the path's query is not written, only that there was one */
+    const char *trace_id;                             /* from the request's traceparent; "" none */
+    const char *detail;                               /* of a failure */
     int32_t status, err;
     uint32_t flags, attempts;
     uint64_t duration_us, bytes_sent, bytes_received;
