@@ -100,7 +100,8 @@ struct mesh_call {
     struct request request;
     struct loop_task start;
     struct queue_item item;
-    struct mesh_queue *queue; /* a reference */
+    struct mesh_queue *queue;   /* a reference */
+    struct mesh_client *client; /* a reference, the handle's; NULL: nobody wanted one */
     struct lane *lane;
     uint64_t tag;
     bool begun, cancelled;
@@ -193,8 +194,11 @@ int32_t call_start(struct mesh_queue *queue, const struct request_ask *ask, cons
     call->queue = queue;
     call->lane = queue->lane;
     atomic_fetch_add(&queue->refs, 1);
-    if (out)
+    if (out) {
+        client_ref(queue->client);
+        call->client = queue->client;
         *out = call;
+    }
     queue_began(queue, &call->start);
     return 0;
 }
@@ -215,6 +219,11 @@ void call_cancel(struct mesh_call *call)
 
 void call_free(struct mesh_call *call)
 {
-    if (call)
-        unref(call);
+    struct mesh_client *client;
+
+    if (!call)
+        return;
+    client = call->client;
+    unref(call);
+    client_unref(client);
 }
