@@ -84,31 +84,37 @@ void client_close(struct mesh_client *client)
     client_unref(client);
 }
 
+/* Time is over; the end that crossed it is waited for. */
+static int32_t stop_draining(struct lane *lane, struct drainer *drainer, int32_t err)
+{
+    bool told;
+
+    loop_enter(lane->loop);
+    told = drainer->waiter.is_done;
+    list_remove(&drainer->link);
+    loop_leave(lane->loop);
+    return told ? loop_wait(lane->loop, &drainer->waiter, LOOP_FOREVER, false) : err;
+}
+
 static int32_t drain_lane(struct lane *lane, uint64_t until_us)
 {
-    struct loop_waiter waiter;
-    int32_t err = 0;
+    struct drainer drainer = { .link = { 0 } };
+    int32_t err;
     bool idle;
 
-    loop_waiter_init(&waiter);
+    loop_waiter_init(&drainer.waiter);
     loop_enter(lane->loop);
     LIST_EACH(link, &lane->in_use) {
         cluster_drain(CONTAINER_OF(link, struct cluster, link));
     }
     idle = list_empty(&lane->env.running);
     if (!idle)
-        lane->drained = &waiter;
+        list_push_back(&lane->drainers, &drainer.link);
     loop_leave(lane->loop);
     if (idle)
         return 0;
-    err = loop_wait(lane->loop, &waiter, until_us, false);
-    if (!err)
-        return 0;
-    loop_enter(lane->loop);
-    idle = lane->drained != &waiter; /* it ended in this very moment */
-    lane->drained = NULL;
-    loop_leave(lane->loop);
-    return idle ? loop_wait(lane->loop, &waiter, LOOP_FOREVER, false) : err;
+    err = loop_wait(lane->loop, &drainer.waiter, until_us, false);
+    return err ? stop_draining(lane, &drainer, err) : 0;
 }
 
 int32_t client_drain(struct mesh_client *client, uint64_t until_us)

@@ -19,6 +19,12 @@
 struct engine;
 struct mesh_client;
 
+/* On the stack of a thread that drains. */
+struct drainer {
+    struct list link;
+    struct loop_waiter waiter;
+};
+
 struct lane {
     struct request_env env; /* first */
     struct engine *engine;
@@ -30,7 +36,7 @@ struct lane {
     struct loop_task swap;
     _Atomic bool swap_queued;
     _Atomic(struct model_snapshot *) next; /* what the swap brings */
-    struct loop_waiter *drained;           /* somebody waits until nothing runs */
+    struct list drainers;                  /* struct drainer: who waits until nothing runs */
     bool closing;
 };
 
@@ -128,7 +134,7 @@ struct queue_item {
 
 struct mesh_queue {
     struct mesh_client *client; /* a reference */
-    struct engine *engine;
+    _Atomic(struct engine *) engine;
     struct lane *lane;
     _Atomic uint32_t refs;      /* the owner, and each item that may still be pushed */
     struct list link;           /* in client.queues */

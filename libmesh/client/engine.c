@@ -10,11 +10,10 @@ enum { MOST_LANES = 64 };
 static void on_empty(struct request_env *env)
 {
     struct lane *lane = CONTAINER_OF(env, struct lane, env);
+    struct list *link;
 
-    if (!lane->drained)
-        return;
-    loop_waiter_done(lane->loop, lane->drained);
-    lane->drained = NULL;
+    while ((link = list_pop_front(&lane->drainers)))
+        loop_waiter_done(lane->loop, &CONTAINER_OF(link, struct drainer, link)->waiter);
 }
 
 static int32_t make_lane(struct engine *engine, struct lane *lane, struct fault *fault)
@@ -34,6 +33,7 @@ static int32_t make_lane(struct engine *engine, struct lane *lane, struct fault 
     list_init(&lane->env.homeless);
     list_init(&lane->in_use);
     list_init(&lane->retired);
+    list_init(&lane->drainers);
     return loop_open(lane->loop, fault);
 }
 
@@ -100,7 +100,9 @@ int32_t client_engine(struct mesh_client *client, struct engine **out, struct fa
         return 0;
     pthread_mutex_lock(&client->lock);
     engine = atomic_load(&client->engine);
-    if (!engine) {
+    if (!engine && atomic_load(&client->closing)) {
+        err = fault_set(fault, MESH_ERR_CLOSING, "the client is being drained or freed");
+    } else if (!engine) {
         err = engine_new(client, &engine, fault);
         atomic_store(&client->engine, engine);
     }
@@ -127,6 +129,8 @@ void engine_free(struct engine *engine)
     for (size_t i = 0; i < engine->n_lanes; i++)
         loop_stop(engine->lanes[i].loop);
     if (engine->source) {
+        loop_enter(engine->lanes[0].loop);
+        loop_leave(engine->lanes[0].loop); /* what other lanes still want of the source, before it goes */
         loop_enter(engine->lanes[0].loop);
         source_free(engine->source);
         loop_leave(engine->lanes[0].loop);

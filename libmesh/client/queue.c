@@ -11,7 +11,8 @@
 
 #include "client/client.h"
 
-/* Calls are held back for the taking thread only while it has others running, and at most so many. */
+/* Calls are held back for the taking thread only while it has others running, and at most so many; not while somebody else
+ * polls, since then it may wait for the descriptor instead of coming back. If it stays away the keeper sends them. */
 enum { BUSY = 4, MOST_HELD_BACK = 32 };
 
 struct queue_waiter {
@@ -24,19 +25,21 @@ static void on_wake(struct loop_task *task);
 int32_t queue_new(struct mesh_client *client, struct mesh_queue **out, struct fault *fault)
 {
     struct mesh_queue *queue = mem_zalloc(sizeof *queue);
+    struct engine *engine;
     int32_t err;
 
     *out = NULL;
     if (!queue)
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
-    err = client_engine(client, &queue->engine, fault);
+    err = client_engine(client, &engine, fault);
     if (err) {
         mem_free(queue);
         return err;
     }
     client_ref(client);
     queue->client = client;
-    queue->lane = engine_lane(queue->engine);
+    queue->engine = engine;
+    queue->lane = engine_lane(engine);
     queue->refs = 1;
     queue->fd = -1;
     queue->wake.run = on_wake;
@@ -49,35 +52,10 @@ int32_t queue_new(struct mesh_client *client, struct mesh_queue **out, struct fa
     return 0;
 }
 
-/* What the parent had in it never ends here and is left behind. */
-int32_t queue_settle(struct mesh_queue *queue, struct fault *fault)
-{
-    struct engine *engine;
-    int32_t err;
-
-    if (!queue->engine->abandoned)
-        return 0;
-    err = client_engine(queue->client, &engine, fault);
-    if (err)
-        return err;
-    list_init(&queue->items);
-    list_init(&queue->waiters);
-    atomic_store(&queue->in_flight, 0);
-    atomic_store(&queue->wake_queued, false);
-    queue->engine = engine;
-    queue->lane = engine_lane(engine);
-    if (queue->fd >= 0)
-        loop_expect(queue->lane->loop, 1);
-    return 0;
-}
-
 void queue_unref(struct mesh_queue *queue)
 {
-    if (atomic_fetch_sub(&queue->refs, 1) != 1)
-        return;
-    if (queue->fd >= 0)
-        close(queue->fd);
-    mem_free(queue);
+    if (atomic_fetch_sub(&queue->refs, 1) == 1)
+        mem_free(queue);
 }
 
 /* ---- the descriptor ---- */
@@ -98,6 +76,14 @@ static void clear_fd_when_empty(struct mesh_queue *queue)
     if (!queue->fd_is_set || !list_empty(&queue->items) || atomic_load(&queue->woken))
         return;
     queue->fd_is_set = read(queue->fd, &count, sizeof count) < 0 && errno != EAGAIN;
+}
+
+/* The calls of a parent process may keep the queue's memory, so the descriptor does not wait for them. */
+static void close_fd(struct mesh_queue *queue)
+{
+    if (queue->fd >= 0)
+        close(queue->fd);
+    queue->fd = -1;
 }
 
 /* ---- pushing ---- */
@@ -141,7 +127,7 @@ void queue_withdraw(struct queue_item *item)
 void queue_began(struct mesh_queue *queue, struct loop_task *task)
 {
     struct loop *loop = queue->lane->loop;
-    bool ours = atomic_load(&queue->taker) == (uintptr_t) pthread_self();
+    bool ours = atomic_load(&queue->taker) == (uintptr_t) pthread_self() && !loop_is_driven(loop);
 
     if (ours && atomic_load(&queue->in_flight) >= BUSY && atomic_fetch_add(&queue->held_back, 1) < MOST_HELD_BACK) {
         loop_submit_quietly(loop, task);
@@ -172,6 +158,8 @@ static uint32_t take(struct mesh_queue *queue, struct mesh_event *events, uint32
         if (to_event(item, &events[n++]))
             list_push_back(&queue->items, &item->link);
     }
+    if (!list_empty(&queue->items))
+        wake_one(queue);
     clear_fd_when_empty(queue);
     return n;
 }
@@ -211,21 +199,22 @@ int32_t queue_next(struct mesh_queue *queue, struct mesh_event *events, uint32_t
 {
     struct queue_waiter waiter = { .link = { 0 } };
     int32_t err = queue_settle(queue, NULL);
+    uint32_t n;
 
+    if (err)
+        return err;
     atomic_store(&queue->taker, (uintptr_t) pthread_self());
     while (!err) {
-        uint32_t n = take_or_register(queue, events, max, until_us == 0 ? NULL : &waiter);
-
+        n = take_or_register(queue, events, max, until_us == 0 ? NULL : &waiter);
         if (n > 0 || until_us == 0)
             return (int32_t) n;
         err = loop_wait(queue->lane->loop, &waiter.waiter, until_us, true);
         if (err)
             unregister(queue, &waiter);
     }
-    /* Interrupted by a handler that called mesh_queue_wake(), or told in the last moment. */
-    if (atomic_load(&queue->woken) || err == MESH_ERR_TIMEOUT)
-        return (int32_t) take_or_register(queue, events, max, NULL);
-    return err;
+    /* What came in the last moment may have been told to this thread only. */
+    n = take_or_register(queue, events, max, NULL);
+    return n > 0 || err == MESH_ERR_TIMEOUT ? (int32_t) n : err;
 }
 
 int32_t queue_fd(struct mesh_queue *queue)
@@ -266,9 +255,11 @@ static void on_wake(struct loop_task *task)
 
 void queue_wake(struct mesh_queue *queue)
 {
+    struct engine *engine = atomic_load(&queue->engine);
+
     atomic_store(&queue->woken, true);
-    if (queue->engine->abandoned || atomic_exchange(&queue->wake_queued, true))
-        return;
+    if (engine->abandoned || atomic_exchange(&queue->wake_queued, true))
+        return; /* in a forked child: told when the queue settles */
     atomic_fetch_add(&queue->refs, 1);
     loop_submit_quietly(queue->lane->loop, &queue->wake);
     loop_nudge(queue->lane->loop);
@@ -283,8 +274,12 @@ void queue_free(struct mesh_queue *queue)
     pthread_mutex_lock(&client->lock);
     list_remove(&queue->link);
     pthread_mutex_unlock(&client->lock);
-    if (queue->engine->abandoned)
+    if (atomic_load(&queue->engine)->abandoned) {
+        close_fd(queue);
         goto done;
+    }
+    if (queue->fd >= 0)
+        loop_expect(queue->lane->loop, -1);
     loop_enter(queue->lane->loop);
     queue->closed = true;
     while (!list_empty(&queue->items)) {
@@ -293,19 +288,21 @@ void queue_free(struct mesh_queue *queue)
         list_remove(&item->link);
         drop(item);
     }
+    close_fd(queue);
     loop_leave(queue->lane->loop);
-    if (queue->fd >= 0)
-        loop_expect(queue->lane->loop, -1);
 done:
     queue_unref(queue);
     client_unref(client);
 }
 
-/* The child's queue lives on in name: calls of the parent never end here, and the descriptor must not be shared. */
+/* ---- fork ---- */
+
+/* The descriptor must not be shared with the parent. Whatever was in it is not in the new one. */
 void queue_after_fork(struct mesh_queue *queue)
 {
     int fresh;
 
+    queue->fd_is_set = false;
     if (queue->fd < 0)
         return;
     fresh = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -313,4 +310,37 @@ void queue_after_fork(struct mesh_queue *queue)
         return;
     dup3(fresh, queue->fd, O_CLOEXEC);
     close(fresh);
+}
+
+/* What the parent had in it never ends here and is left behind. */
+static void move(struct mesh_queue *queue, struct engine *engine)
+{
+    list_init(&queue->items);
+    list_init(&queue->waiters);
+    atomic_store(&queue->in_flight, 0);
+    atomic_store(&queue->held_back, 0);
+    atomic_store(&queue->wake_queued, false);
+    if (atomic_load(&queue->woken))
+        set_fd(queue);
+    queue->lane = engine_lane(engine);
+    if (queue->fd >= 0)
+        loop_expect(queue->lane->loop, 1);
+    atomic_store(&queue->engine, engine);
+}
+
+int32_t queue_settle(struct mesh_queue *queue, struct fault *fault)
+{
+    struct engine *engine;
+    int32_t err;
+
+    if (!atomic_load(&queue->engine)->abandoned)
+        return 0;
+    err = client_engine(queue->client, &engine, fault);
+    if (err)
+        return err;
+    pthread_mutex_lock(&queue->client->lock);
+    if (atomic_load(&queue->engine)->abandoned)
+        move(queue, engine);
+    pthread_mutex_unlock(&queue->client->lock);
+    return 0;
 }

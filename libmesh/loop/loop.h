@@ -135,6 +135,8 @@ void loop_attend(struct loop *loop);
 /* [any] Somebody outside (an application that watches a descriptor) waits for what this loop does: the keeper is to drive
  * as soon as nobody else does, not after a while. Counted; -1 takes it back. */
 void loop_expect(struct loop *loop, int by);
+/* [any] Somebody polls just now: what is submitted quietly waits for the end of that poll. */
+bool loop_is_driven(const struct loop *loop);
 
 /* ---- threadless ---- */
 

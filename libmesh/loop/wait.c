@@ -174,6 +174,11 @@ int32_t loop_wait(struct loop *loop, struct loop_waiter *waiter, uint64_t until_
     return is_done(waiter) ? 0 : err;
 }
 
+bool loop_is_driven(const struct loop *loop)
+{
+    return atomic_load(&loop->driver) != DRIVER_NOBODY;
+}
+
 void loop_expect(struct loop *loop, int by)
 {
     atomic_fetch_add(&loop->expected, by);
