@@ -132,7 +132,7 @@ int32_t lane_find_cluster(struct request_env *env, const struct route_request *w
         }
         err = open_cluster(lane, entry, &cluster);
         if (err)
-            return fault_set(fault, err, "service \"%.200s\": %s", what->service, error_text(err));
+            return fault_set(fault, err, "%s", error_text(err));
     }
     keep_wanted(lane, cluster, what->service);
     cluster_ref(cluster);

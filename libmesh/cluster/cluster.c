@@ -191,19 +191,17 @@ void cluster_forget(struct cluster_waiter *waiter)
 
 /* ---- the circuit breaker ---- */
 
-static int32_t count(_Atomic uint32_t *counter, uint32_t most, const struct cluster *cluster, const char *key,
-                     struct fault *fault)
+static int32_t count(_Atomic uint32_t *counter, uint32_t most, const char *key, struct fault *fault)
 {
     if (atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) < most)
         return 0;
     atomic_fetch_sub_explicit(counter, 1, memory_order_relaxed);
-    return fault_set(fault, MESH_ERR_OVERFLOW, "service \"%s\": its breaker.%s %u is reached; nothing was sent",
-                     cluster->conf->name, key, most);
+    return fault_set(fault, MESH_ERR_OVERFLOW, "its breaker.%s %u is reached; nothing was sent", key, most);
 }
 
 int32_t cluster_enter(struct cluster *cluster, struct fault *fault)
 {
-    return count(&cluster->shared->active, cluster->conf->policy.breaker.max_requests, cluster, "max_requests", fault);
+    return count(&cluster->shared->active, cluster->conf->policy.breaker.max_requests, "max_requests", fault);
 }
 
 void cluster_leave(struct cluster *cluster)
@@ -213,7 +211,7 @@ void cluster_leave(struct cluster *cluster)
 
 int32_t cluster_enter_waiting(struct cluster *cluster, struct fault *fault)
 {
-    return count(&cluster->shared->pending, cluster->conf->policy.breaker.max_pending, cluster, "max_pending", fault);
+    return count(&cluster->shared->pending, cluster->conf->policy.breaker.max_pending, "max_pending", fault);
 }
 
 void cluster_leave_waiting(struct cluster *cluster)
