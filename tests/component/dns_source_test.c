@@ -27,14 +27,15 @@ static int tear_down(void **state)
     return mesh_test_unwatch(state);
 }
 
-/* Lets the next lookup of a name come and end. */
+/* Lets the next lookup of a name come and end. The clock of c-ares, which is not ours, needs some real time to pass. */
 static void next_lookup(struct source_fixture *f, const char *name, unsigned type)
 {
     unsigned before = fake_dns_asked(dns, name, type);
 
-    for (int i = 0; i < 1000 && fake_dns_asked(dns, name, type) == before; i++) {
+    for (int i = 0; i < TEST_GUARD_MS && fake_dns_asked(dns, name, type) == before; i++) {
         skip_ms(200);
         test_loop_turn(f->loop);
+        poll(NULL, 0, 1);
     }
     assert_true(fake_dns_asked(dns, name, type) > before);
     test_loop_turns(f->loop, 10);
@@ -419,6 +420,14 @@ static void what_nobody_wants_rests(void **state)
     expect(f, "users", "READY 10.0.0.2:80", NULL);
 }
 
+static void wait_asked(struct source_fixture *f, const char *name, unsigned times)
+{
+    for (int i = 0; i < TEST_GUARD_MS / TEST_POLL_MS && fake_dns_asked(dns, name, FAKE_A) < times; i++)
+        test_loop_turn(f->loop);
+    test_loop_turns(f->loop, 5);
+    assert_int_equal(fake_dns_asked(dns, name, FAKE_A), times);
+}
+
 /* TTLs are obeyed within limits: 0 is not "always", and a day is not a day. */
 static void ttls_have_limits(void **state)
 {
@@ -436,12 +445,10 @@ static void ttls_have_limits(void **state)
     test_loop_turns(f->loop, 3);
     assert_int_equal(fake_dns_asked(dns, "zero.test", FAKE_A), 1);
     skip_ms(1250);
-    test_loop_turns(f->loop, 10);
-    assert_int_equal(fake_dns_asked(dns, "zero.test", FAKE_A), 2);
+    wait_asked(f, "zero.test", 2);
     assert_int_equal(fake_dns_asked(dns, "day.test", FAKE_A), asked);
     skip_ms(301 * 1000);
-    test_loop_turns(f->loop, 10);
-    assert_int_equal(fake_dns_asked(dns, "day.test", FAKE_A), asked + 1);
+    wait_asked(f, "day.test", asked + 1);
 }
 
 static void many_targets_are_cut_where_they_are_too_many(void **state)
