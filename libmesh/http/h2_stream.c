@@ -27,7 +27,9 @@ struct header_list {
     size_t n, bytes;
 };
 
-static void add(struct header_list *list, const char *name, const char *value)
+/* Everything is borrowed for the call that opens the stream, so nghttp2 copies it, names in lower case; it need not do that with
+ * names of our own (`flags`). */
+static void add(struct header_list *list, const char *name, const char *value, uint8_t flags)
 {
     nghttp2_nv *nv = &list->nv[list->n++];
 
@@ -35,28 +37,28 @@ static void add(struct header_list *list, const char *name, const char *value)
     nv->namelen = strlen(name);
     nv->value = (uint8_t *) (uintptr_t) value;
     nv->valuelen = strlen(value);
-    nv->flags = NGHTTP2_NV_FLAG_NONE; /* copied, names in lower case: all of it is borrowed for this call only */
+    nv->flags = flags;
     list->bytes += nv->namelen + nv->valuelen + 32;
 }
 
 static void add_all(struct header_list *list, const struct mesh_header *headers, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        add(list, headers[i].name, headers[i].value);
+        add(list, headers[i].name, headers[i].value, NGHTTP2_NV_FLAG_NONE);
 }
 
 static void list_headers(struct header_list *list, const struct http_request *request, char digits[DIGITS])
 {
-    add(list, ":method", request->method);
-    add(list, ":scheme", request->scheme);
-    add(list, ":authority", request->authority);
-    add(list, ":path", request->path);
+    add(list, ":method", request->method, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+    add(list, ":scheme", request->scheme, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+    add(list, ":authority", request->authority, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+    add(list, ":path", request->path, NGHTTP2_NV_FLAG_NO_COPY_NAME);
     add_all(list, request->headers, request->n_headers);
     add_all(list, request->extra, request->n_extra);
     if (!request->has_body || request->body_len < 0)
         return;
     snprintf(digits, DIGITS, "%lld", (long long) request->body_len);
-    add(list, "content-length", digits);
+    add(list, "content-length", digits, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t cap, uint32_t *flags,
