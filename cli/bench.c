@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `mesh bench`: many calls, counted and timed. Watches over the threads that make them. */
-#include "bench.h"
+#include "cli/bench.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include <mesh/mesh.h>
 
-#include "output.h"
+#include "cli/output.h"
 
 enum { STANDARD_DURATION_MS = 10 * 1000, MOST_CALLERS = 10000, STACK_BYTES = 256 * 1024 };
 /* How often is looked: for the progress line; for threads that must notice that it is over. */

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "call.h"
-#include "histogram.h"
-#include "tally.h"
+#include "cli/call.h"
+#include "cli/histogram.h"
+#include "cli/tally.h"
 
 struct bench_values {
     struct call_values call;

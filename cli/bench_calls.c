@@ -11,8 +11,8 @@
 
 #include <mesh/mesh.h>
 
-#include "bench.h"
-#include "output.h"
+#include "cli/bench.h"
+#include "cli/output.h"
 
 uint64_t now_us(void)
 {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
-#include "output.h"
+#include "cli/bench.h"
+#include "cli/output.h"
 
 static json_t *json_of_tally(const struct tally *tally)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the words of the command line to the options of a request. */
-#include "call.h"
+#include "cli/call.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "output.h"
+#include "cli/output.h"
 
 /* An empty value is fine: "K:". */
 const char *header_add(struct header_list *list, const char *text)

@@ -5,7 +5,7 @@
 
 #include <mesh/mesh.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 struct header_list {
     struct mesh_header *items;

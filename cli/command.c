@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
-#include "output.h"
+#include "cli/call.h"
+#include "cli/output.h"
 
 /* -h and the end of the list are added to each table. */
 enum { MOST_OPTIONS = 16 };

@@ -6,8 +6,8 @@
 
 #include <mesh/mesh.h>
 
-#include "cli.h"
-#include "output.h"
+#include "cli/cli.h"
+#include "cli/output.h"
 
 struct config_values {
     bool given, keys, json;

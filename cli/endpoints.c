@@ -5,8 +5,8 @@
 
 #include <mesh/mesh.h>
 
-#include "cli.h"
-#include "output.h"
+#include "cli/cli.h"
+#include "cli/output.h"
 
 struct endpoints_values {
     uint64_t timeout_ms;

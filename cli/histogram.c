@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log-linear histogram: linear steps inside each power of two. */
-#include "histogram.h"
+#include "cli/histogram.h"
 
 enum { STEP_BITS = 6, EXACT = 2 * HISTOGRAM_STEPS };
 

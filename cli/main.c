@@ -6,8 +6,8 @@
 
 #include <mesh/mesh.h>
 
-#include "cli.h"
-#include "output.h"
+#include "cli/cli.h"
+#include "cli/output.h"
 
 static const struct command *const commands[] = { &request_command, &bench_command, &endpoints_command,
                                                   &resolve_command, &config_command };

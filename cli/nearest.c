@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "Did you mean": the name that takes the fewest edits. */
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <string.h>
 

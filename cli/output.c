@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Complaints, JSON, and text that a stranger may have chosen. */
-#include "output.h"
+#include "cli/output.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include <mesh/mesh.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static bool is_control(unsigned char c)
 {

@@ -5,8 +5,8 @@
 
 #include <mesh/mesh.h>
 
-#include "call.h"
-#include "output.h"
+#include "cli/call.h"
+#include "cli/output.h"
 
 struct request_values {
     struct call_values call;

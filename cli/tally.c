@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counting names: open addressing over copies of them. */
-#include "tally.h"
+#include "cli/tally.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "output.h"
+#include "cli/output.h"
 
 static uint64_t hash_of(const char *name)
 {

@@ -2,6 +2,7 @@
 file(GLOB MESH_CLI_SOURCES CONFIGURE_DEPENDS cli/*.c)
 if(MESH_CLI_SOURCES)
   add_executable(mesh_cli ${MESH_CLI_SOURCES})
+  target_include_directories(mesh_cli PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(mesh_cli PRIVATE mesh PkgConfig::JANSSON Threads::Threads)
   file(RELATIVE_PATH to_libraries /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
   set_target_properties(mesh_cli PROPERTIES OUTPUT_NAME mesh RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin

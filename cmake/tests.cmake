@@ -17,7 +17,7 @@ list(FILTER test_sources INCLUDE REGEX "_test\\.c$")
 list(FILTER helper_sources EXCLUDE REGEX "_test\\.c$")
 
 add_library(mesh_test INTERFACE)
-target_include_directories(mesh_test INTERFACE tests)
+target_include_directories(mesh_test INTERFACE tests ${PROJECT_SOURCE_DIR})
 target_compile_definitions(mesh_test INTERFACE MESH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(mesh_test INTERFACE mesh_internal PkgConfig::CMOCKA)
 set(test_libraries mesh_test)

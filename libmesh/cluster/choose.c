@@ -19,11 +19,14 @@ static uint32_t priority_in_use(const struct cluster *cluster, bool *panic)
     return *panic ? best : best_usable;
 }
 
+/* One endpoint alone that is down is no panic, only a failure that its requests tell. */
 static void tell_panic(struct cluster *cluster, bool panic)
 {
     if (panic == cluster->panicking)
         return;
     cluster->panicking = panic;
+    if (cluster->n_endpoints < 2)
+        return;
     OBSERVE(cluster->env.observe, panic ? MESH_LOG_WARN : MESH_LOG_INFO, panic ? "panic_begins" : "panic_ends",
             FIELD_TEXT("cluster", cluster->conf->name), FIELD_NUMBER("endpoints", cluster->n_endpoints));
 }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../../cli/histogram.c"
+#include "cli/histogram.c"
 
 static void test_empty(void **state)
 {

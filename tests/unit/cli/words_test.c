@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../../../cli/duration.c"
-#include "../../../cli/nearest.c"
+#include "cli/duration.c"
+#include "cli/nearest.c"
 
 static void test_durations(void **state)
 {
