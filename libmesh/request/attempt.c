@@ -60,12 +60,23 @@ static int32_t on_data(struct http_stream *stream, const uint8_t *bytes, size_t 
 
     if (request->attempt.given_up)
         return 0;
-    if (is_collected(request) && buf_len(body) + len > request->conf->policy.response_max_bytes)
+    request->attempt.outgrown = is_collected(request) && buf_len(body) + len > request->conf->policy.response_max_bytes;
+    if (request->attempt.outgrown)
         return MESH_ERR_TOO_LARGE;
     if (!buf_append(body, bytes, len))
         return MESH_ERR_NOMEM;
     request_attempt_data(request);
     return 0;
+}
+
+static void on_outgrown(struct request *request)
+{
+    struct fault fault;
+
+    fault_set(&fault, MESH_ERR_TOO_LARGE,
+              "the answer's body is longer than response.max_bytes %llu; a stream may read it",
+              (unsigned long long) request->conf->policy.response_max_bytes);
+    request_attempt_failed(request, MESH_ERR_TOO_LARGE, HTTP_MAYBE, &fault);
 }
 
 static void on_end(struct http_stream *stream, const struct http_result *result)
@@ -74,7 +85,9 @@ static void on_end(struct http_stream *stream, const struct http_result *result)
 
     if (request->attempt.given_up)
         return; /* a retry is on its way */
-    if (result->err)
+    if (result->err == MESH_ERR_TOO_LARGE && request->attempt.outgrown)
+        on_outgrown(request);
+    else if (result->err)
         request_attempt_failed(request, result->err, result->reach, result->fault);
     else
         request_attempt_done(request);
@@ -215,7 +228,7 @@ int32_t attempt_start(struct request *request)
         return err;
     }
     remember_tried(request);
-    request->attempt.given_up = false;
+    request->attempt.given_up = request->attempt.outgrown = false;
     request->attempt.began_us = loop_now_us(request->env->loop);
     request->attempt.lease.on_leased = on_leased;
     request->attempt.lease.on_failed = on_lease_failed;

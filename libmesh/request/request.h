@@ -71,6 +71,7 @@ struct attempt {
     struct http_stream stream;
     bool waits;    /* counted as pending by the cluster */
     bool given_up; /* its answer is not wanted: a retry has been decided */
+    bool outgrown; /* its body exceeds response.max_bytes */
     uint64_t began_us;
 };
 
