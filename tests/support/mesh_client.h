@@ -166,16 +166,16 @@ static inline struct answer post(struct mesh_client *client, const char *path, c
     return call(client, &ask);
 }
 
-static inline void answer_is(const struct answer *answer, int32_t err, int32_t status, uint32_t attempts,
-                             const char *file, int line)
+static inline void answer_is(struct answer answer, int32_t err, int32_t status, uint32_t attempts, const char *file,
+                             int line)
 {
-    if (answer->err == err && answer->status == status && answer->attempts == attempts)
+    if (answer.err == err && answer.status == status && answer.attempts == attempts)
         return;
-    print_error("%s, status %d, %u attempts; not %s, %d, %u. Detail: %s\n", mesh_error_name(answer->err),
-                answer->status, answer->attempts, mesh_error_name(err), status, attempts, answer->detail);
+    print_error("%s, status %d, %u attempts; not %s, %d, %u. Detail: %s\n", mesh_error_name(answer.err), answer.status,
+                answer.attempts, mesh_error_name(err), status, attempts, answer.detail);
     _fail(file, line);
 }
-#define ANSWER(answer, err, status, attempts) answer_is(&(answer), err, status, attempts, __FILE__, __LINE__)
+#define ANSWER(what, err, status, attempts) answer_is(what, err, status, attempts, __FILE__, __LINE__)
 
 static inline void says(const char *text, const char *part)
 {
