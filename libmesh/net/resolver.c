@@ -15,7 +15,7 @@
 #include "net/resolver_answer.h"
 #include "net/resolver_channel.h"
 
-enum { MOST_RUNNING = 64, CHANNEL_LOOKUPS = 50, DNS_PORT = 53, DEFAULT_TIMEOUT_MS = 2000, DEFAULT_TRIES = 2 };
+enum { MOST_RUNNING = 100, CHANNEL_LOOKUPS = 50, DNS_PORT = 53, DEFAULT_TIMEOUT_MS = 2000, DEFAULT_TRIES = 2 };
 #define CONF_CHECK_US US_PER_S
 
 /* Which state of resolv.conf a channel has read. */
@@ -273,7 +273,8 @@ static int32_t new_lookup(struct net_resolver *resolver, const char *name, bool 
     *out = NULL;
     if (!lookup)
         return MESH_ERR_NOMEM;
-    lookup->name = mem_strdup(name);
+    /* The hosts file, which says where that is, knows no final dots. */
+    lookup->name = mem_strdup(text_equal_nocase(name, "localhost.") ? "localhost" : name);
     if (!lookup->name) {
         mem_free(lookup);
         return MESH_ERR_NOMEM;

@@ -93,12 +93,13 @@ static void sort(struct srv_records *records)
     const char *target = records->targets;
     size_t n = 0;
 
+    if (!target)
+        return;
     for (size_t i = 0; i < records->n; i++) {
         records->srvs[i].target = target;
         target += strlen(target) + 1;
     }
-    if (records->n > 1)
-        qsort(records->srvs, records->n, sizeof *records->srvs, by_preference);
+    qsort(records->srvs, records->n, sizeof *records->srvs, by_preference);
     for (size_t i = 0; i < records->n; i++)
         if (n == 0 || by_preference(&records->srvs[n - 1], &records->srvs[i]) != 0)
             records->srvs[n++] = records->srvs[i];

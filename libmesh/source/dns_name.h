@@ -43,7 +43,7 @@ struct dns_watch {
 };
 
 /* Not active yet. MESH_ERR_NOMEM. */
-int32_t dns_watch_begin(struct dns_names *names, enum dns_kind kind, const char *name, struct dns_watch *watch);
+int32_t dns_watch_begin(struct dns_names *names, enum dns_kind kind, const char *text, struct dns_watch *watch);
 /* Fine for one that was never begun (zeroed). */
 void dns_watch_end(struct dns_watch *watch);
 void dns_watch_activate(struct dns_watch *watch, bool active);

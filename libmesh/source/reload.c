@@ -30,13 +30,13 @@ static bool same_dns(const struct conf *a, const struct conf *b)
 
 /* ---- services ---- */
 
-static int32_t take_over(struct source *source, struct service *conf)
+static bool take_over(struct source *source, struct service *conf)
 {
     const char *name = conf->cluster->name;
     struct source_service *known = map_get_text(&source->services, name);
 
     if (!known)
-        return services_add(source, name, conf, false, NULL);
+        return services_add(source, name, conf, false) != NULL;
     source->n_dynamic -= known->dynamic;
     known->dynamic = false;
     return services_change(known, conf);
@@ -93,17 +93,15 @@ static void forget_seen(struct source *source)
         service->seen = false;
 }
 
-/* All services of the list, which is used up. The first error is returned; the others are taken over all the same. */
-static int32_t take_over_all(struct source *source, struct service *services, size_t n)
+/* All services of the list, which is used up. False: memory was short for some; the others are taken over all the same. */
+static bool take_over_all(struct source *source, struct service *services, size_t n)
 {
-    int32_t err = 0, first = 0;
+    bool done = true;
 
-    for (size_t i = 0; i < n; i++) {
-        err = take_over(source, &services[i]);
-        first = first ? first : err;
-    }
+    for (size_t i = 0; i < n; i++)
+        done &= take_over(source, &services[i]);
     mem_free(services);
-    return first;
+    return done;
 }
 
 int32_t reload_first(struct source *source, struct fault *fault)
@@ -114,8 +112,9 @@ int32_t reload_first(struct source *source, struct fault *fault)
 
     if (err)
         return err;
-    err = take_over_all(source, services, n);
-    return err ? fault_set(fault, err, "out of memory for %zu services", n) : 0;
+    if (take_over_all(source, services, n))
+        return 0;
+    return fault_set(fault, MESH_ERR_NOMEM, "out of memory for %zu services", n);
 }
 
 /* ---- a changed file ---- */
@@ -152,7 +151,7 @@ static void on_file_change(void *user)
     }
     replace_conf(source, conf);
     forget_seen(source);
-    if (take_over_all(source, services, n)) {
+    if (!take_over_all(source, services, n)) {
         fault_set(&fault, MESH_ERR_NOMEM, "out of memory: some of its %zu services stay as they were", n);
         reject(source, &fault);
     }

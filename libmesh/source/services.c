@@ -13,14 +13,15 @@ static void on_dns_change(void *user)
     source_touch(service->source);
 }
 
-static int32_t make_dns(struct source_service *service, const struct service *conf, struct model_endpoints *before,
-                        struct dns_service **out)
+/* *out stays NULL for static endpoints. */
+static bool make_dns(struct source_service *service, const struct service *conf, struct model_endpoints *before,
+                     struct dns_service **out)
 {
     *out = NULL;
     if (conf->endpoints)
-        return 0;
-    return dns_service_new(service->source->loop, service->source->names, conf->targets, conf->n_targets, before,
-                           on_dns_change, service, out);
+        return true;
+    return 0 == dns_service_new(service->source->loop, service->source->names, conf->targets, conf->n_targets, before,
+                                on_dns_change, service, out);
 }
 
 static void free_service(struct source_service *service)
@@ -32,17 +33,13 @@ static void free_service(struct source_service *service)
     mem_free(service);
 }
 
-int32_t services_add(struct source *source, const char *name, struct service *conf, bool dynamic,
-                     struct source_service **out)
+struct source_service *services_add(struct source *source, const char *name, struct service *conf, bool dynamic)
 {
     struct source_service *service = mem_zalloc(sizeof *service);
-    int32_t err = MESH_ERR_NOMEM;
 
-    if (out)
-        *out = NULL;
     if (!service) {
         service_clear(conf);
-        return MESH_ERR_NOMEM;
+        return NULL;
     }
     service->source = source;
     service->dynamic = dynamic;
@@ -50,22 +47,14 @@ int32_t services_add(struct source *source, const char *name, struct service *co
     service->conf = *conf;
     *conf = (struct service){ 0 };
     service->name = mem_strdup(name);
-    if (!service->name)
-        goto fail;
-    err = make_dns(service, &service->conf, NULL, &service->dns);
-    if (err)
-        goto fail;
-    err = MESH_ERR_NOMEM;
-    if (!map_put(&source->services, service->name, strlen(service->name), service))
-        goto fail;
+    if (!service->name || !make_dns(service, &service->conf, NULL, &service->dns) ||
+        !map_put(&source->services, service->name, strlen(service->name), service)) {
+        free_service(service);
+        return NULL;
+    }
     source->n_dynamic += dynamic;
     source->stale = true;
-    if (out)
-        *out = service;
-    return 0;
-fail:
-    free_service(service);
-    return err;
+    return service;
 }
 
 void services_remove(struct source_service *service)
@@ -143,7 +132,7 @@ static bool same_policy(const struct policy *a, const struct policy *b)
     struct policy x = *a, y = *b;
 
     x.balance = y.balance = NULL;
-    return memcmp(&x, &y, sizeof x) == 0 && same_text(a->balance, b->balance);
+    return memcmp((const char *) &x, (const char *) &y, sizeof x) == 0 && same_text(a->balance, b->balance);
 }
 
 static bool same_cluster(const struct model_cluster *a, const struct model_cluster *b)
@@ -176,16 +165,14 @@ static void change_static(struct source_service *service, struct service *conf)
 }
 
 /* Other targets: the old endpoints serve until these have answered, and names that both have are not asked again. */
-static int32_t change_targets(struct source_service *service, struct service *conf)
+static bool change_targets(struct source_service *service, struct service *conf)
 {
     struct model_endpoints *before = services_endpoints(service);
-    struct dns_service *dns;
     struct service old = service->conf;
-    int32_t err;
+    struct dns_service *dns;
 
-    err = make_dns(service, conf, before->state == ENDPOINTS_READY ? before : NULL, &dns);
-    if (err)
-        return err;
+    if (!make_dns(service, conf, before->state == ENDPOINTS_READY ? before : NULL, &dns))
+        return false;
     if (dns)
         dns_service_activate(dns, service->active);
     dns_service_free(service->dns);
@@ -193,21 +180,21 @@ static int32_t change_targets(struct source_service *service, struct service *co
     service->conf = *conf;
     *conf = old;
     service->source->stale = true;
-    return 0;
+    return true;
 }
 
-int32_t services_change(struct source_service *service, struct service *conf)
+bool services_change(struct source_service *service, struct service *conf)
 {
-    int32_t err = 0;
+    bool done = true;
 
     service->seen = true;
     if (same_targets(&service->conf, conf)) {
         change_cluster(service, conf);
         change_static(service, conf);
     } else {
-        err = change_targets(service, conf);
+        done = change_targets(service, conf);
     }
     on_dns_change(service); /* zones of addresses may be others now */
     service_clear(conf);
-    return err;
+    return done;
 }

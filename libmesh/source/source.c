@@ -104,7 +104,7 @@ static void start(struct source *source)
     loop_timer_set(source->loop, &source->sweep, loop_now_us(source->loop) + SWEEP_US);
 }
 
-static int32_t add_dynamic(struct source *source, const char *name, struct source_service **out, struct fault *fault)
+static int32_t add_dynamic(struct source *source, const char *name, struct fault *fault)
 {
     struct service conf = { 0 };
     int32_t err;
@@ -116,32 +116,35 @@ static int32_t add_dynamic(struct source *source, const char *name, struct sourc
     err = conf_service_of(source->conf, name, &conf, fault);
     if (err)
         return err;
-    err = services_add(source, name, &conf, true, out);
-    if (err)
-        return fault_set(fault, err, "out of memory for the service \"%.100s\"", name);
-    source_touch(source);
+    if (!services_add(source, name, &conf, true))
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory for the service \"%.100s\"", name);
     return 0;
 }
 
-int32_t source_want(struct source *source, const char *name, struct fault *fault)
+static void begin_wanting(struct source *source, struct source_service *service)
 {
-    struct source_service *service = map_get_text(&source->services, name);
-    int32_t err;
+    services_activate(service, true);
+    if (!list_linked(&service->dirty))
+        list_push_back(&source->dirty, &service->dirty);
+    source_touch(source);
+}
+
+int32_t source_want(struct source *source, const char *service, struct fault *fault)
+{
+    struct source_service *known = map_get_text(&source->services, service);
+    int32_t err = 0;
 
     if (!source->started)
         start(source);
-    if (!service) {
-        err = add_dynamic(source, name, &service, fault);
-        if (err)
-            return err;
+    if (!known) {
+        err = add_dynamic(source, service, fault);
+        known = map_get_text(&source->services, service);
     }
-    service->wanted_us = loop_now_us(source->loop);
-    if (!service->active) {
-        services_activate(service, true);
-        if (!list_linked(&service->dirty))
-            list_push_back(&source->dirty, &service->dirty);
-        source_touch(source);
-    }
+    if (!known)
+        return err;
+    known->wanted_us = loop_now_us(source->loop);
+    if (!known->active)
+        begin_wanting(source, known);
     return 0;
 }
 

@@ -50,12 +50,11 @@ void source_touch(struct source *source);
 
 /* ---- services.c: the table of services ---- */
 
-/* Takes over `conf` (zeroed afterwards, also on failure). MESH_ERR_NOMEM. */
-int32_t services_add(struct source *source, const char *name, struct service *conf, bool dynamic,
-                     struct source_service **out);
+/* Takes over `conf` (zeroed afterwards, also on failure). NULL: out of memory. */
+struct source_service *services_add(struct source *source, const char *name, struct service *conf, bool dynamic);
 /* The same service as a new configuration has it; `conf` is taken over, or what is left of it freed. What has not changed keeps
- * its identity. */
-int32_t services_change(struct source_service *service, struct service *conf);
+ * its identity. False: out of memory, it stays as it was. */
+bool services_change(struct source_service *service, struct service *conf);
 void services_remove(struct source_service *service);
 void services_free(struct source *source);
 void services_activate(struct source_service *service, bool active);

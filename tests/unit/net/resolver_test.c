@@ -171,6 +171,8 @@ static void the_hosts_file_comes_first(void **state)
     assert_int_equal(heard.ttl_s, 0);
     for (size_t i = 0; i < heard.n_addrs; i++)
         assert_true(heard.addrs[i].ip[0] == 127 || heard.addrs[i].ip[15] == 1);
+    ask(f, "localhost.", false); /* as a target of SRV records */
+    assert_string_equal(heard.from, "hosts file");
     assert_int_equal(fake_dns_asked(f->dns, "localhost", FAKE_A), 0);
 }
 
