@@ -59,6 +59,7 @@ struct h1_conn {
 
 struct h1_socket {
     struct loop_io io;
+    struct net_tls_end tls_end;
     struct list link; /* in h1_conn.sockets, the most recently used first */
     struct h1_conn *conn;
     struct h1_exchange *user; /* NULL: idle */
@@ -95,8 +96,9 @@ struct h1_exchange {
     struct buf lines; /* of the head until it is complete, then of the trailers */
     struct h1_head head;
     bool head_done;
-    bool is_answered; /* it is whole, although the request may not be */
-    bool has_excess;  /* bytes beyond the answer's end have been dropped by libcurl */
+    bool ended_properly; /* with TLS: the peer has said that nothing more comes */
+    bool is_answered;    /* it is whole, although the request may not be */
+    bool has_excess;     /* bytes beyond the answer's end have been dropped by libcurl */
     uint32_t n_informational;
 
     /* how it goes */
@@ -139,6 +141,8 @@ void h1_on_curl_timer(struct loop_timer *timer);
 /* CURLOPT_OPENSOCKETFUNCTION of an exchange, CURLOPT_CLOSESOCKETFUNCTION of a connection, CURLMOPT_SOCKETFUNCTION. */
 curl_socket_t h1_socket_open(void *exchange, curlsocktype purpose, struct curl_sockaddr *address);
 int h1_socket_close(void *conn, curl_socket_t fd);
+/* CURLOPT_SSL_CTX_FUNCTION of an exchange, whose connection is about to begin with TLS. */
+CURLcode h1_socket_secure(CURL *easy, void *ssl_ctx, void *exchange);
 int h1_socket_want(CURL *easy, curl_socket_t fd, int what, void *conn, void *socket);
 /* Forgets those that libcurl has closed without a word: before owners are called. */
 void h1_socket_check(struct h1_conn *conn);
@@ -179,6 +183,9 @@ size_t h1_on_upload(char *buf, size_t size, size_t n, void *exchange);
 int h1_on_request(void *exchange, char *peer_ip, char *local_ip, int peer_port, int local_port);
 int h1_on_debug(CURL *easy, curl_infotype type, char *text, size_t len, void *exchange);
 
+/* By its head, the answer has no body (RFC 9112 section 6.3). */
+bool h1_is_body_less(const struct h1_exchange *exchange);
+
 /* ---- h1_easy.c, h1_request.c: what libcurl is told ---- */
 
 /* Once per process. MESH_ERR_INTERNAL when libcurl cannot be used. */
@@ -193,6 +200,7 @@ int32_t h1_request_set(struct h1_exchange *exchange, const struct http_request *
 struct h1_outcome {
     CURLcode code;
     bool head_begun, head_done; /* something of the answer's head has come, all of it */
+    bool is_cut;                /* only its end says where the answer ends, and that was not a proper one */
     bool sent;                  /* libcurl began to send the request */
     const char *text;           /* libcurl's own words; "" none */
     int error;                  /* errno of a failed connect; 0 unknown */

@@ -166,15 +166,14 @@ static void free_conn(struct http_conn *conn)
 static int32_t stream_open(struct http_conn *base, struct http_stream *stream, const struct http_request *request)
 {
     struct h1_conn *conn = of(base);
-    struct h1_exchange *exchange;
-    int32_t err = h1_multi_open(conn);
+    struct h1_exchange *exchange = h1_exchange_take(conn);
+    int32_t err;
 
-    if (err)
-        return err;
-    exchange = h1_exchange_take(conn);
     if (!exchange)
         return MESH_ERR_NOMEM;
     err = h1_request_set(exchange, request);
+    if (!err)
+        err = h1_multi_open(conn);
     if (err) {
         h1_exchange_put(exchange);
         return err;

@@ -99,6 +99,8 @@ static CURLcode set_callbacks(CURL *easy, struct h1_exchange *exchange)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, h1_socket_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, exchange);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, h1_socket_close);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, h1_socket_secure);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, exchange);
     return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, exchange->conn);
 }
 
@@ -119,6 +121,9 @@ static CURLcode set_limits(CURL *easy, const struct h1_conn *conn)
     return set_numbers(easy, numbers, COUNT_OF(numbers));
 }
 
+/* What libcurl would say to proxies by itself: an empty line means that it does not. */
+static struct curl_slist no_proxy_connection = { (char[]){ "Proxy-Connection:" }, NULL };
+
 /* With a proxy, the URL and CURLOPT_CONNECT_TO are the request's. An empty no-proxy list keeps the environment's away. */
 static CURLcode set_way(CURL *easy, const struct h1_conn *conn)
 {
@@ -129,6 +134,7 @@ static CURLcode set_way(CURL *easy, const struct h1_conn *conn)
         { CURLOPT_NOPROXY, conn->fixed.proxy ? "" : "*" },
     };
 
+    curl_easy_setopt(easy, CURLOPT_PROXYHEADER, &no_proxy_connection);
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, conn->fixed.proxy && conn->fixed.tls ? 1L : 0L);
     if (conn->resolve)
         curl_easy_setopt(easy, CURLOPT_RESOLVE, conn->resolve);
@@ -137,14 +143,17 @@ static CURLcode set_way(CURL *easy, const struct h1_conn *conn)
     return set_texts(easy, texts, COUNT_OF(texts));
 }
 
-/* Without any of these libcurl's own stay: the system's. */
+/* Without any of these libcurl's own stay, the system's. libcurl keeps what it has read of a file for the next connection, but
+ * not of a directory: with the system's file nothing is looked up in its directory, which has the same. */
 static CURLcode set_roots(CURL *easy, const struct h1_conn *conn)
 {
+    bool has_own = conn->fixed.ca || conn->fixed.ca_dir;
+    bool is_file = conn->fixed.only_ca || (!has_own && curl_version_info(CURLVERSION_NOW)->cainfo);
     CURLcode code = CURLE_OK;
 
-    if (conn->fixed.ca || conn->fixed.ca_dir)
+    if (has_own)
         code = curl_easy_setopt(easy, CURLOPT_CAINFO, conn->fixed.ca);
-    if (!code && (conn->fixed.only_ca || conn->fixed.ca_dir))
+    if (!code && (is_file || conn->fixed.ca_dir))
         code = curl_easy_setopt(easy, CURLOPT_CAPATH, conn->fixed.ca_dir);
     return code;
 }

@@ -43,7 +43,8 @@ static void reset(struct h1_exchange *exchange)
     exchange->state = H1_SPARE;
     exchange->stream = NULL;
     exchange->head = (struct h1_head){ 0 };
-    exchange->head_done = exchange->is_answered = exchange->has_excess = exchange->body_ended = false;
+    exchange->head_done = exchange->ended_properly = exchange->is_answered = exchange->has_excess =
+        exchange->body_ended = false;
     exchange->recv_paused = exchange->send_paused = exchange->has_more = false;
     exchange->n_informational = exchange->attempts = 0;
     exchange->unconsumed = 0;
@@ -173,12 +174,22 @@ enum http_reach h1_exchange_reach(const struct h1_exchange *exchange)
     return size > exchange->size_before ? HTTP_MAYBE : HTTP_NOT_SENT;
 }
 
+/* An answer with neither length nor chunks ends with the connection; without TLS there is no telling. */
+static bool is_cut(const struct h1_exchange *exchange)
+{
+    const struct h1_head *head = &exchange->head;
+
+    return exchange->conn->fixed.tls && !head->has_length && !head->is_chunked && !h1_is_body_less(exchange) &&
+           !exchange->ended_properly;
+}
+
 static int32_t fault_of(const struct h1_exchange *exchange, CURLcode code, struct fault *fault)
 {
     struct h1_outcome outcome = {
         .code = code,
         .head_begun = exchange->head.status > 0 || exchange->n_informational > 0,
         .head_done = exchange->head_done,
+        .is_cut = is_cut(exchange),
         .sent = exchange->attempts > 0,
         .text = exchange->error,
         .error = exchange->socket_errno,

@@ -134,8 +134,11 @@ int32_t h1_fault_of(const struct h1_outcome *outcome, struct fault *fault)
 {
     switch (outcome->code) {
     case CURLE_OK:
-        if (outcome->head_done)
+        if (outcome->head_done && !outcome->is_cut)
             return 0;
+        if (outcome->head_done)
+            return fault_set(fault, MESH_ERR_RESET,
+                             "%s ended the connection without TLS close-notify: the answer may be cut", outcome->peer);
         return cut_head(outcome, fault);
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:

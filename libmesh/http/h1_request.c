@@ -9,8 +9,7 @@
 enum { GRACE_US = 50000 };
 
 /* Headers that libcurl would add by itself: an empty line in the list means that it does not. */
-static struct curl_slist no_proxy_connection = { (char[]){ "Proxy-Connection:" }, NULL };
-static struct curl_slist no_expect = { (char[]){ "Expect:" }, &no_proxy_connection };
+static struct curl_slist no_expect = { (char[]){ "Expect:" }, NULL };
 static struct curl_slist no_accept = { (char[]){ "Accept:" }, &no_expect };
 
 /* ---- the block ---- */

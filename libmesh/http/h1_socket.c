@@ -210,6 +210,33 @@ curl_socket_t h1_socket_open(void *user, curlsocktype purpose, struct curl_socka
     return CURL_SOCKET_BAD;
 }
 
+static void on_tls_end(struct net_tls_end *end)
+{
+    struct h1_socket *socket = CONTAINER_OF(end, struct h1_socket, tls_end);
+
+    if (socket->user)
+        socket->user->ended_properly = true;
+}
+
+/* Of the exchange's sockets the one that has connected is left. */
+CURLcode h1_socket_secure(CURL *easy, void *ssl_ctx, void *user)
+{
+    struct h1_exchange *exchange = user;
+
+    (void) easy;
+    h1_socket_check(exchange->conn);
+    LIST_EACH(link, &exchange->conn->sockets) {
+        struct h1_socket *socket = CONTAINER_OF(link, struct h1_socket, link);
+
+        if (socket->user != exchange || socket->is_sure)
+            continue;
+        socket->tls_end.on_end = on_tls_end;
+        net_tls_watch_end(ssl_ctx, &socket->tls_end);
+        return CURLE_OK;
+    }
+    return CURLE_SSL_CONNECT_ERROR;
+}
+
 int h1_socket_close(void *user, curl_socket_t fd)
 {
     struct h1_socket *socket = find(user, fd);

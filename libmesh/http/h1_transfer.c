@@ -19,7 +19,7 @@ static int32_t blame(struct h1_exchange *exchange, int32_t err)
     return err;
 }
 
-static bool is_body_less(const struct h1_exchange *exchange)
+bool h1_is_body_less(const struct h1_exchange *exchange)
 {
     const struct h1_head *head = &exchange->head;
 
@@ -41,7 +41,7 @@ static int32_t tell_head(struct h1_exchange *exchange)
     if (err || !exchange->stream)
         return err;
     exchange->stream->had_head = true;
-    exchange->stream->ops->on_head(exchange->stream, exchange->head.status, is_body_less(exchange));
+    exchange->stream->ops->on_head(exchange->stream, exchange->head.status, h1_is_body_less(exchange));
     return 0;
 }
 
@@ -69,7 +69,7 @@ static int32_t head_is_complete(struct h1_exchange *exchange)
         err = informational(exchange);
     } else {
         exchange->head_done = true;
-        if (head->is_chunked || is_body_less(exchange))
+        if (head->is_chunked || h1_is_body_less(exchange))
             curl_easy_setopt(exchange->easy, CURLOPT_VERBOSE, 1L);
         err = tell_head(exchange);
     }

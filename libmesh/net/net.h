@@ -34,6 +34,14 @@ int32_t net_tls_new(const struct net_tls_conf *conf, struct net_tls **out, struc
 struct net_tls *net_tls_ref(struct net_tls *tls);
 void net_tls_unref(struct net_tls *tls); /* NULL is fine */
 
+/* For connections that libcurl makes: told when the peer has said that nothing more comes (close-notify): net/tls_end.c.
+ * Embedded in its owner. */
+struct net_tls_end {
+    void (*on_end)(struct net_tls_end *end);
+};
+/* ssl_ctx is the SSL_CTX of this one connection; `end` outlives it. */
+void net_tls_watch_end(void *ssl_ctx, struct net_tls_end *end);
+
 /* ---- streams: net/stream.c ---- */
 
 struct net_stream;

@@ -148,6 +148,11 @@ static inline bool h1_call_is_done(void *user)
     return ((struct h1_call *) user)->ends > 0;
 }
 
+static inline bool h1_call_is_sent(void *user)
+{
+    return ((struct h1_call *) user)->stream.sent;
+}
+
 static inline void h1_call_wait(struct loop *loop, struct h1_call *call)
 {
     test_loop_until(loop, h1_call_is_done, call);

@@ -27,7 +27,7 @@ struct server_conn {
 
 struct server {
     void (*serve)(struct server_conn *conn);
-    void *user;
+    void *_Atomic user; /* what the script is about */
     SSL_CTX *context;
     struct addr addr;
     int listener;
@@ -224,8 +224,13 @@ static inline void *server_conn_main(void *user)
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, NULL);
-    if (server_handshake(conn))
+    if (server_handshake(conn)) {
         conn->server->serve(conn);
+    } else {
+        shutdown(fd, SHUT_WR); /* so that the alert is not overtaken by a reset */
+        while (recv(fd, conn->input, sizeof conn->input, 0) > 0)
+            continue;
+    }
     SSL_free(conn->ssl);
     pthread_mutex_lock(&conn->server->lock);
     conn->fd = -1;
@@ -248,8 +253,8 @@ static inline void *server_main(void *user)
             return NULL;
         }
         *conn = (struct server_conn){ .server = server, .fd = fd, .number = n + 1 };
-        pthread_create(&conn->thread, NULL, server_conn_main, conn);
         atomic_fetch_add(&server->accepted, 1);
+        pthread_create(&conn->thread, NULL, server_conn_main, conn);
     }
     return NULL;
 }
