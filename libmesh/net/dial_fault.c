@@ -75,6 +75,6 @@ void dial_fault_handshake_time(struct net_dial *dial)
     char peer[ADDR_TEXT], name[64];
 
     text_printable(dial->server_name, strlen(dial->server_name), name, sizeof name);
-    fault_set(&dial->fault, MESH_ERR_TLS, "TLS with %s for \"%s\": handshake not finished within %llu ms",
+    fault_set(&dial->fault, MESH_ERR_CONNECT, "TLS with %s for \"%s\": handshake not finished within %llu ms",
               addr_format(net_stream_peer(dial->stream), peer), name, timeout_ms(dial));
 }

@@ -156,13 +156,14 @@ static int finish(struct net_stream *stream)
 
 int net_stream_handshake(struct net_stream *stream)
 {
-    int result;
+    int result, error;
 
     tls_errors_clear();
     result = SSL_do_handshake(stream->ssl);
     if (result == 1)
         return finish(stream);
-    switch (SSL_get_error(stream->ssl, result)) {
+    error = SSL_get_error(stream->ssl, result);
+    switch (error) {
     case SSL_ERROR_WANT_READ:
         stream->read_needs = EPOLLIN;
         return NET_AGAIN;
@@ -171,7 +172,7 @@ int net_stream_handshake(struct net_stream *stream)
         return NET_AGAIN;
     default:
         stream->is_broken = true;
-        tls_fault_handshake(stream);
+        tls_fault_handshake(stream, error);
         tls_sessions_forget(&stream->tls->sessions, stream->server_name);
         return NET_FAILED;
     }

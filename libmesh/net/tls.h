@@ -63,7 +63,7 @@ void tls_errors_clear(void);
 /* The oldest error in the queue, which is the cause of the others, in OpenSSL's words; empties the queue. Returns out. */
 const char *tls_errors_text(char out[FAULT_TEXT]);
 /* Sets the stream's fault, unless it has one, from the queue and the stream's last errno; empties the queue. */
-void tls_fault_handshake(struct net_stream *stream);
+void tls_fault_handshake(struct net_stream *stream, int ssl_error);
 void tls_fault_transfer(struct net_stream *stream, int ssl_error);
 /* Sets the stream's fault from a check of its peer's certificate that failed. */
 void tls_fault_certificate(struct net_stream *stream, X509_STORE_CTX *check);

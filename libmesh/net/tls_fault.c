@@ -140,15 +140,17 @@ static bool peer_is_gone(int ssl_error)
 
 /* ---- the sentences ---- */
 
-void tls_fault_handshake(struct net_stream *stream)
+/* A peer that goes away is no connection, and another endpoint may do better; what it refuses, or we, stays refused. */
+void tls_fault_handshake(struct net_stream *stream, int ssl_error)
 {
     char peer[ADDR_TEXT], name[64], text[FAULT_TEXT];
+    int32_t code = peer_is_gone(ssl_error) ? MESH_ERR_CONNECT : MESH_ERR_TLS;
 
     cause(stream, text);
     if (stream->fault.code)
         return;
     text_printable(stream->server_name, strlen(stream->server_name), name, sizeof name);
-    fault_set(&stream->fault, MESH_ERR_TLS, "TLS with %s for \"%s\": %s", addr_format(&stream->peer, peer), name, text);
+    fault_set(&stream->fault, code, "TLS with %s for \"%s\": %s", addr_format(&stream->peer, peer), name, text);
 }
 
 void tls_fault_transfer(struct net_stream *stream, int ssl_error)
