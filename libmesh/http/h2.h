@@ -5,6 +5,7 @@
  *   h2_io.c       the socket: one read per readiness, one write per turn
  *   h2_session.c  what nghttp2 tells about frames
  *   h2_stream.c   opening, bodies, cancelling, how a stream ends
+ *   h2_ended.c    frames of streams that have ended
  *   h2_guard.c    floods (pure)      h2_silence.c  silent peers (pure)
  *
  * Rules
@@ -56,6 +57,13 @@ struct h2_block {
     bool is_informational;
 };
 
+/* Streams that we have reset: frames of theirs may be on the way still, which those of streams that the peer has ended may not. */
+struct h2_resets {
+    int32_t ids[64]; /* a ring */
+    uint32_t next;
+    int32_t unknown_up_to; /* ids up to this one have been pushed out of it: nobody knows */
+};
+
 struct h2_conn {
     struct http_conn base;
     enum h2_state state;
@@ -81,6 +89,9 @@ struct h2_conn {
 
     struct h2_block block;
     struct http_stream *current;
+    struct h2_resets resets;
+    int32_t walked_id; /* h2_ended_may_come() has just looked this stream up */
+    struct http_stream *walked;
     int32_t reset_id; /* the peer has just reset this stream */
 
     bool drains; /* no new streams; `why` says why; the owner hears of it in on_settle() */
@@ -138,11 +149,20 @@ void h2_update_interest(struct h2_conn *conn);
 
 int32_t h2_session_new(struct h2_conn *conn);
 
+/* ---- h2_ended.c ---- */
+
+/* For the guard: no HEADERS and no DATA after the peer has ended the stream (RFC 9113 5.1; nghttp2 ignores them). */
+bool h2_ended_may_come(struct h2_guard *guard, uint8_t type, uint8_t flags, int32_t id);
+/* nghttp2 has closed a stream; NULL: nobody listened to it any more. */
+void h2_ended_note(struct h2_conn *conn, const struct http_stream *stream, int32_t id, uint32_t code);
+
 /* ---- h2_stream.c ---- */
 
 enum {
-    H2_STREAM_SENT_ALL = 1 << 0,      /* no more body to send */
-    H2_STREAM_ANSWERED = 1 << 1,      /* END_STREAM has come */
+    H2_STREAM_SENT_ALL = 1 << 0, /* no more body to send */
+    H2_STREAM_ANSWERED = 1 << 1, /* END_STREAM has come */
+    H2_STREAM_ENDED =
+        1 << 2, /* END_STREAM or RST_STREAM is among the bytes read, whether nghttp2 has seen it yet or not */
     H2_STREAM_INFORMATIONAL = 1 << 8, /* counts 1xx answers from this bit up */
 };
 

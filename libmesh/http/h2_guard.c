@@ -27,6 +27,7 @@ static const struct h2_rule rules[H2_FLOODS] = {
     [H2_FLOOD_HEADERS] = { "HEADERS frames", 1000, 100, 4, 65536 },
     [H2_FLOOD_WINDOW_UPDATE] = { "WINDOW_UPDATE frames", 2000, 1000, 64, 65536 },
     [H2_FLOOD_IGNORED] = { "frames to be ignored", 1000, 100, 1, 1000 },
+    [H2_FLOOD_ENDED] = { "frames of a stream that it had ended", 0, 0, 0, 0 },
 };
 
 const char *h2_flood_name(enum h2_flood flood)
@@ -104,6 +105,15 @@ static enum h2_flood kind_of(uint8_t type, uint8_t flags, uint32_t length)
     return type < sizeof kinds / sizeof *kinds ? kinds[type] : H2_FLOOD_IGNORED;
 }
 
+static bool may_come(struct h2_guard *guard, const uint8_t *head)
+{
+    uint32_t id = (uint32_t) head[5] << 24 | (uint32_t) head[6] << 16 | (uint32_t) head[7] << 8 | head[8];
+
+    if (!guard->may_come || (head[3] > HEADERS && head[3] != RST_STREAM))
+        return true;
+    return guard->may_come(guard, head[3], head[4], (int32_t) (id & INT32_MAX));
+}
+
 static enum h2_flood count(struct h2_guard *guard, const uint8_t *head, uint64_t now_us)
 {
     uint32_t length = (uint32_t) head[0] << 16 | (uint32_t) head[1] << 8 | head[2];
@@ -111,6 +121,8 @@ static enum h2_flood count(struct h2_guard *guard, const uint8_t *head, uint64_t
 
     guard->payload_left = length;
     guard->frames_useful += head[3] <= HEADERS && flood != H2_FLOOD_EMPTY_DATA;
+    if (!may_come(guard, head))
+        return H2_FLOOD_ENDED;
     if (flood == H2_FLOOD_NONE || h2_bucket_take(&guard->buckets[flood], &rules[flood], now_us, guard->frames_sent))
         return H2_FLOOD_NONE;
     return flood;

@@ -20,6 +20,7 @@ enum h2_flood {
     H2_FLOOD_HEADERS,    /* answers, 1xx and trailers nobody asked for */
     H2_FLOOD_WINDOW_UPDATE,
     H2_FLOOD_IGNORED, /* PRIORITY, GOAWAY and types we do not know */
+    H2_FLOOD_ENDED,   /* one frame is enough: may_come() refused it */
     H2_FLOODS,
 };
 
@@ -43,6 +44,8 @@ struct h2_guard {
     uint32_t payload_left;  /* of the frame that is being passed over */
     uint8_t head[9], n_head;
     struct h2_bucket buckets[H2_FLOODS];
+    /* Whether this HEADERS, DATA or RST_STREAM frame may come on its stream. NULL: any may. */
+    bool (*may_come)(struct h2_guard *guard, uint8_t type, uint8_t flags, int32_t stream_id);
 };
 
 void h2_bucket_init(struct h2_bucket *bucket, const struct h2_rule *rule, uint64_t now_us);

@@ -46,6 +46,16 @@ static bool owes_too_much(const struct h2_conn *conn)
     return conn->blocked && nghttp2_session_get_outbound_queue_size(conn->session) > H2_MAX_QUEUED + 4 * conn->n_active;
 }
 
+static void end_flood(struct h2_conn *conn, enum h2_flood flood)
+{
+    if (flood == H2_FLOOD_ENDED)
+        h2_end(conn, MESH_ERR_PROTOCOL, NGHTTP2_STREAM_CLOSED, "broke HTTP/2: STREAM_CLOSED: sent %s",
+               h2_flood_name(flood));
+    else
+        h2_end(conn, MESH_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM, "flooded the connection with %s",
+               h2_flood_name(flood));
+}
+
 static void feed(struct h2_conn *conn, size_t len)
 {
     uint64_t now = loop_now_us(conn->base.loop);
@@ -53,10 +63,11 @@ static void feed(struct h2_conn *conn, size_t len)
     ssize_t used;
 
     h2_silence_heard(&conn->silence, now);
+    conn->walked_id = 0;
+    conn->walked = NULL;
     flood = h2_guard_read(&conn->guard, conn->in, len, now);
     if (flood != H2_FLOOD_NONE) {
-        h2_end(conn, MESH_ERR_PROTOCOL, NGHTTP2_ENHANCE_YOUR_CALM, "flooded the connection with %s",
-               h2_flood_name(flood));
+        end_flood(conn, flood);
         return;
     }
     used = nghttp2_session_mem_recv(conn->session, conn->in, len);

@@ -256,6 +256,7 @@ void h2_stream_closed(struct h2_conn *conn, int32_t id, uint32_t code)
 
     conn->n_active--;
     conn->room_grew = true;
+    h2_ended_note(conn, stream, id, code);
     if (!stream)
         return;
     if (stream->impl_bits & H2_STREAM_ANSWERED) {

@@ -193,7 +193,28 @@ static void test_continuation(void **state)
 static void test_trailers(void **state)
 {
     (void) state;
-    flood(send_trailers, "HEADERS");
+    flood(send_trailers, "a stream that it had ended");
+}
+
+/* A stream that we have reset may still be answered, but not on and on. */
+static void test_answers_nobody_waits_for(void **state)
+{
+    struct h2_peer *peer = h2_peer_ready(NULL);
+    struct h2_exchange cancelled = { 0 }, x = { 0 };
+
+    (void) state;
+    h2_exchange_send(peer, &cancelled);
+    h2_exchange_cancel(peer, &cancelled);
+    h2_peer_take(peer, NGHTTP2_RST_STREAM, cancelled.stream.id);
+    h2_exchange_send(peer, &x);
+    for (int i = 0; i < MANY && x.n_ends == 0; i++) {
+        h2_peer_headers(peer, cancelled.stream.id, false, H2_PAIRS(":status", "200"));
+        if (i % 32 == 31)
+            h2_peer_turn(peer);
+    }
+    h2_exchange_ended(peer, &x, MESH_ERR_PROTOCOL, HTTP_MAYBE);
+    assert_non_null(strstr(x.fault, "with HEADERS frames"));
+    h2_peer_free(peer);
 }
 
 /* The request ends as too large; the expansion without measure ends the connection. */
@@ -293,13 +314,21 @@ static void test_refusing_everything_is_no_flood(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ping),          cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_empty_data),    cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_informational), cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_window_update), cmocka_unit_test(test_continuation),
-        cmocka_unit_test(test_trailers),      LEAK_TEST(test_expanding_headers),
-        LEAK_TEST(test_the_goaway_says_calm), LEAK_TEST(test_owing_is_bounded),
-        LEAK_TEST(test_lively_peers_go_on),   LEAK_TEST(test_refusing_everything_is_no_flood),
+        cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_empty_data),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_informational),
+        cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_window_update),
+        cmocka_unit_test(test_continuation),
+        cmocka_unit_test(test_trailers),
+        LEAK_TEST(test_answers_nobody_waits_for),
+        LEAK_TEST(test_expanding_headers),
+        LEAK_TEST(test_the_goaway_says_calm),
+        LEAK_TEST(test_owing_is_bounded),
+        LEAK_TEST(test_lively_peers_go_on),
+        LEAK_TEST(test_refusing_everything_is_no_flood),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

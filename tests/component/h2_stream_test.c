@@ -429,6 +429,66 @@ static void test_an_unfinished_upload_is_always_reset(void **state)
     h2_peer_free(peer);
 }
 
+/* ---- frames after the end ---- */
+
+static void broken_by_frames_after_the_end(struct h2_peer *peer, struct h2_exchange *other)
+{
+    h2_exchange_ended(peer, other, MESH_ERR_PROTOCOL, HTTP_MAYBE);
+    assert_non_null(strstr(other->fault, "STREAM_CLOSED"));
+    assert_int_equal(h2_peer_take(peer, NGHTTP2_GOAWAY, 0), NGHTTP2_STREAM_CLOSED);
+    h2_peer_free(peer);
+}
+
+static void test_frames_after_the_end(void **state)
+{
+    (void) state;
+    for (int way = 0; way < 6; way++) {
+        struct h2_peer *peer = h2_peer_ready(NULL);
+        struct h2_exchange x = { 0 }, other = { 0 };
+        int32_t id = h2_exchange_send(peer, &x);
+
+        h2_exchange_send(peer, &other);
+        if (way < 4)
+            h2_peer_headers(peer, id, true, H2_PAIRS(":status", "200"));
+        else
+            h2_peer_reset(peer, id, NGHTTP2_CANCEL);
+        if (way % 2) /* else in the same read */
+            H2_UNTIL(peer, x.n_ends == 1);
+        if (way < 2)
+            h2_peer_headers(peer, id, true, H2_PAIRS("more", "1"));
+        else
+            h2_peer_data(peer, id, 1, false);
+        broken_by_frames_after_the_end(peer, &other);
+    }
+}
+
+static void test_frames_on_the_way_when_we_reset(void **state)
+{
+    struct h2_peer *peer = h2_peer_ready(NULL);
+    struct h2_exchange x[100], first = { 0 };
+
+    (void) state;
+    memset(x, 0, sizeof x);
+    h2_exchange_send(peer, &first);
+    h2_peer_headers(peer, first.stream.id, true, H2_PAIRS(":status", "200"));
+    h2_exchange_ended(peer, &first, 0, HTTP_MAYBE);
+    for (int i = 0; i < 100; i++) {
+        x[i].body = "";
+        x[i].waits = true;
+        h2_exchange_send(peer, &x[i]);
+        h2_exchange_cancel(peer, &x[i]);
+    }
+    for (int i = 0; i < 100; i++) {
+        h2_peer_headers(peer, x[i].stream.id, false, H2_PAIRS(":status", "200"));
+        h2_peer_data(peer, x[i].stream.id, 1, true);
+    }
+    h2_peer_works(peer);
+    h2_peer_data(peer, first.stream.id, 1, true); /* too long ago to be sure: ignored */
+    h2_peer_works(peer);
+    assert_int_equal(peer->n_draining, 0);
+    h2_peer_free(peer);
+}
+
 /* ---- flow control ---- */
 
 static void test_hold_limits_what_is_buffered(void **state)
@@ -545,6 +605,8 @@ int main(void)
         LEAK_TEST(test_cancel_within_a_callback),
         LEAK_TEST(test_cancels_are_limited),
         LEAK_TEST(test_an_unfinished_upload_is_always_reset),
+        LEAK_TEST(test_frames_after_the_end),
+        LEAK_TEST(test_frames_on_the_way_when_we_reset),
         LEAK_TEST(test_hold_limits_what_is_buffered),
         LEAK_TEST(test_a_held_stream_that_is_cancelled_gives_its_window_back),
         LEAK_TEST(test_a_large_download_does_not_stall),
