@@ -69,8 +69,8 @@ static void write_submitted(struct engine *engine)
 
 /* ---- the driver ---- */
 
-/* The keeper's wait can be ended from outside. Were a caller to poll wake_fd too, it might eat what was meant for the keeper. */
-static void wait_for_io(struct engine *engine, enum engine_driver self)
+/* Only the keeper's wait can be ended from outside. */
+static void wait_for_io(struct engine *engine, bool is_keeper)
 {
     struct pollfd fds[2] = { { .fd = engine->http2->wire.fd, .events = POLLIN },
                              { .fd = engine->wake_fd, .events = POLLIN } };
@@ -78,7 +78,7 @@ static void wait_for_io(struct engine *engine, enum engine_driver self)
 
     if (http2_wants_to_write(engine->http2))
         fds[0].events |= POLLOUT;
-    poll(fds, self == DRIVER_KEEPER ? 2 : 1, POLL_MS);
+    poll(fds, is_keeper ? 2 : 1, POLL_MS);
     if (fds[1].revents && read(engine->wake_fd, &count, sizeof count) < 0)
         load_fail("floor: eventfd");
 }
@@ -96,20 +96,17 @@ static void wake_ended(struct call *ended, const struct call *own)
     }
 }
 
-/* One turn: of a caller until its `own` call has ended, of the keeper (NULL) until the role is taken away from it. */
-static void drive_once(struct engine *engine, enum engine_driver self, const struct call *own)
+/* One turn: of a caller until its `own` call has ended, of the keeper (NULL). */
+static void drive_once(struct engine *engine, const struct call *own)
 {
-    struct call *ended = NULL;
+    struct call *ended;
 
-    wait_for_io(engine, self);
+    wait_for_io(engine, own == NULL);
     pthread_mutex_lock(&engine->lock);
-    /* Who took the role polls already, and would not learn of an end that is read here. */
-    if (atomic_load(&engine->driver) == self) {
-        http2_read(engine->http2);
-        start_submitted(engine);
-        http2_write(engine->http2);
-        ended = http2_take_ended(engine->http2);
-    }
+    http2_read(engine->http2);
+    start_submitted(engine);
+    http2_write(engine->http2);
+    ended = http2_take_ended(engine->http2);
     pthread_mutex_unlock(&engine->lock);
     wake_ended(ended, own);
     write_submitted(engine);
@@ -174,28 +171,23 @@ static bool is_crowded(struct engine *engine)
     return engine->has_keeper && atomic_load(&engine->inside) > CROWD;
 }
 
-/* Under the lock, so that the keeper is not in the middle of a turn. It leaves its poll and finds that it has lost the role. */
-static bool take_role_from_keeper(struct engine *engine)
-{
-    int was = DRIVER_KEEPER;
-    uint64_t one = 1;
-    bool taken;
-
-    pthread_mutex_lock(&engine->lock);
-    taken = atomic_compare_exchange_strong(&engine->driver, &was, DRIVER_CALLER);
-    pthread_mutex_unlock(&engine->lock);
-    if (taken && write(engine->wake_fd, &one, sizeof one) != sizeof one)
-        load_fail("floor: eventfd");
-    return taken;
-}
-
 static bool take_role(struct engine *engine)
 {
-    int was = DRIVER_NONE;
+    int nobody = DRIVER_NONE;
 
-    if (atomic_compare_exchange_strong(&engine->driver, &was, DRIVER_CALLER))
-        return true;
-    return was == DRIVER_KEEPER && atomic_load(&engine->inside) <= ALONE && take_role_from_keeper(engine);
+    return atomic_compare_exchange_strong(&engine->driver, &nobody, DRIVER_CALLER);
+}
+
+/* The keeper gives the role up between two turns. Were it taken away in the middle of one, the end of the taker's own call
+ * might be read there, while the taker polls for it. */
+static void send_keeper_away(struct engine *engine)
+{
+    uint64_t one = 1;
+
+    if (atomic_load(&engine->driver) != DRIVER_KEEPER || atomic_load(&engine->inside) > ALONE)
+        return;
+    if (!atomic_exchange(&engine->keeper_leaves, true) && write(engine->wake_fd, &one, sizeof one) != sizeof one)
+        load_fail("floor: eventfd");
 }
 
 static void hand_role_on(struct engine *engine)
@@ -214,11 +206,12 @@ static void wait_for_call(struct engine *engine, struct call *call)
 {
     while (atomic_load(&call->state) != CALL_DONE) {
         if (!take_role(engine)) {
+            send_keeper_away(engine);
             park(engine, call);
             continue;
         }
         while (atomic_load(&call->state) != CALL_DONE)
-            drive_once(engine, DRIVER_CALLER, call);
+            drive_once(engine, call);
         hand_role_on(engine);
     }
 }
@@ -250,8 +243,10 @@ static void *keep(void *argument)
         int word = atomic_load(&engine->keeper_word), nobody = DRIVER_NONE;
 
         if (is_wanted(engine) && atomic_compare_exchange_strong(&engine->driver, &nobody, DRIVER_KEEPER)) {
-            while (atomic_load(&engine->driver) == DRIVER_KEEPER)
-                drive_once(engine, DRIVER_KEEPER, NULL);
+            atomic_store(&engine->keeper_leaves, false);
+            while (!atomic_load(&engine->keeper_leaves))
+                drive_once(engine, NULL);
+            hand_role_on(engine);
             continue;
         }
         futex_wait(&engine->keeper_word, word, &look);

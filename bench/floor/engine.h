@@ -18,12 +18,13 @@ struct engine {
     _Atomic(struct call *) submitted; /* newest first */
     _Atomic int driver;               /* enum engine_driver */
     _Atomic int inside;               /* threads in engine_call() */
-    int wake_fd;                      /* ends the driver's poll */
+    int wake_fd;                      /* ends the keeper's poll */
     pthread_mutex_t parked_lock;
     struct call *parked;
     bool has_keeper;
+    _Atomic bool keeper_leaves;
     _Atomic int keeper_word;         /* a futex: changes when the keeper is to look */
-    _Atomic uint64_t last_driven_ns; /* by a caller */
+    _Atomic uint64_t last_driven_ns; /* when the role was last given up */
 };
 
 /* With `keeper` a crowd is driven by a thread of the engine's own, without it always by one of the callers. */

@@ -154,12 +154,13 @@ void http2_write(struct http2 *http2)
 
 void http2_read(struct http2 *http2)
 {
-    do {
-        size_t n = wire_read(&http2->wire, http2->in, sizeof http2->in);
+    size_t n;
 
+    do {
+        n = wire_read(&http2->wire, http2->in, sizeof http2->in);
         if (n > 0 && nghttp2_session_mem_recv(http2->session, http2->in, n) < 0)
             load_fail("floor: the peer broke HTTP/2");
-    } while (wire_holds_more(&http2->wire));
+    } while (n > 0 && wire_holds_more(&http2->wire));
 }
 
 bool http2_wants_to_write(const struct http2 *http2)
