@@ -29,7 +29,7 @@ struct endpoint_tally {
 struct tally {
     uint64_t calls, failed, retried, longest_us;
     uint64_t latencies[BUCKETS];
-    struct endpoint_tally endpoints[MOST_ENDPOINTS]; /* in the order in which they first answered */
+    struct endpoint_tally endpoints[MOST_ENDPOINTS];
     size_t n_endpoints;
     char first_failure[512];
 };
@@ -76,20 +76,37 @@ static double percentile_ms(const struct tally *tally, double share)
     return 0;
 }
 
+/* Sorted by zone and address, so that columns stand where one looks for them. NULL: there are too many. */
+static struct endpoint_tally *endpoint_of(struct tally *tally, const char *address, const char *zone)
+{
+    struct endpoint_tally *all = tally->endpoints;
+    size_t at = 0;
+    int order = 1;
+
+    for (; at < tally->n_endpoints; at++) {
+        order = strcmp(all[at].zone, zone);
+        if (order == 0)
+            order = strcmp(all[at].address, address);
+        if (order >= 0)
+            break;
+    }
+    if (at < tally->n_endpoints && order == 0)
+        return &all[at];
+    if (tally->n_endpoints == MOST_ENDPOINTS)
+        return NULL;
+    memmove(&all[at + 1], &all[at], (tally->n_endpoints++ - at) * sizeof *all);
+    all[at].calls = 0;
+    snprintf(all[at].address, sizeof all[at].address, "%s", address);
+    snprintf(all[at].zone, sizeof all[at].zone, "%s", zone);
+    return &all[at];
+}
+
 static void count_endpoint(struct tally *tally, const char *address, const char *zone, uint64_t calls)
 {
-    struct endpoint_tally *endpoint = tally->endpoints;
+    struct endpoint_tally *endpoint = endpoint_of(tally, address, zone);
 
-    while (endpoint < tally->endpoints + tally->n_endpoints && strcmp(endpoint->address, address) != 0)
-        endpoint++;
-    if (endpoint == tally->endpoints + MOST_ENDPOINTS)
-        return;
-    if (endpoint == tally->endpoints + tally->n_endpoints) {
-        tally->n_endpoints++;
-        snprintf(endpoint->address, sizeof endpoint->address, "%s", address);
-        snprintf(endpoint->zone, sizeof endpoint->zone, "%s", zone);
-    }
-    endpoint->calls += calls;
+    if (endpoint)
+        endpoint->calls += calls;
 }
 
 static void count_failure(struct tally *tally, uint64_t n, const char *sentence)
@@ -201,25 +218,25 @@ static void print_titles(const struct tally *sum)
 {
     char name[sizeof sum->endpoints->zone + 8];
 
-    printf("%5s%9s", "time", "calls/s");
+    printf("%5s%8s", "time", "calls/s");
     for (size_t i = 0; i < sum->n_endpoints; i++)
         printf("%9s", short_name(&sum->endpoints[i], name));
-    printf("%9s%8s%9s%9s\n", "retried", "failed", "p50 ms", "p99 ms");
+    printf("%8s%7s%8s%8s\n", "retried", "failed", "p50 ms", "p99 ms");
 }
 
 /* A column for each endpoint that ever answered, so that one that does not any more shows as 0. */
 static void print_second(const struct tally *sum, const struct tally *second, unsigned number)
 {
-    printf("%5u%9" PRIu64, number, second->calls);
+    printf("%5u%8" PRIu64, number, second->calls);
     for (size_t i = 0; i < sum->n_endpoints; i++)
         printf("%9" PRIu64, calls_of(second, sum->endpoints[i].address));
-    printf("%9" PRIu64 "%8" PRIu64 "%9.2f%9.2f\n", second->retried, second->failed, percentile_ms(second, 0.5),
+    printf("%8" PRIu64 "%7" PRIu64 "%8.2f%8.2f\n", second->retried, second->failed, percentile_ms(second, 0.5),
            percentile_ms(second, 0.99));
 }
 
 static void print_sum(const struct tally *sum)
 {
-    printf("\n%" PRIu64 " calls, %" PRIu64 " retried, %" PRIu64 " failed\n", sum->calls, sum->retried, sum->failed);
+    printf("%" PRIu64 " calls, %" PRIu64 " retried, %" PRIu64 " failed\n", sum->calls, sum->retried, sum->failed);
     printf("p50 %.2f ms, p99 %.2f ms, longest %.0f ms\n", percentile_ms(sum, 0.5), percentile_ms(sum, 0.99),
            (double) sum->longest_us / 1000);
     for (size_t i = 0; i < sum->n_endpoints; i++)
