@@ -51,7 +51,7 @@ static void tell_watches(struct dns_name *name)
     }
 }
 
-/* Only changes are told: a name that fails for hours is one line, or two. */
+/* Only changes between good and failing are told: a name that fails for hours is one line. */
 static void log_state(const struct dns_name *name)
 {
     if (name->failing)
@@ -110,15 +110,16 @@ static void on_due(struct loop_timer *timer)
 
 static void on_failure(struct dns_name *name, const struct fault *fault)
 {
-    bool changed = !name->failing || strcmp(name->fault.text, fault->text) != 0;
+    bool first = !name->failing;
+    bool changed = first || strcmp(name->fault.text, fault->text) != 0;
 
     name->answered = name->failing = true;
     name->fault = *fault;
     plan_retry(name);
-    if (!changed)
-        return;
-    log_state(name);
-    tell_watches(name);
+    if (first)
+        log_state(name);
+    if (changed)
+        tell_watches(name);
 }
 
 static void on_success(struct dns_name *name, struct dns_data *data)

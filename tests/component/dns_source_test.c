@@ -13,7 +13,7 @@ static int set_up(void **state)
     dns = fake_dns_start();
     fixture_init(&f);
     fixture_set(&f, "dns.servers", dns->servers);
-    fixture_set(&f, "dns.timeout_ms", "100");
+    fixture_set(&f, "dns.timeout_ms", "400");
     fixture_set(&f, "dns.tries", "1");
     fixture_set(&f, "zone_cidrs", "a=10.0.1.0/24,b=10.0.2.0/24");
     *state = &f;
