@@ -128,7 +128,7 @@ static void an_upload_waits_until_it_has_more(void **state)
 
         h1_call_start(loop, &owner, &call);
         for (int n = 0; n < 5; n++) {
-            test_loop_turns(loop, 3);
+            test_loop_turn(loop);
             assert_int_equal(call.uploaded, n);
             loop_enter(loop);
             allowed = 1;
@@ -295,8 +295,6 @@ static void read_slowly(void (*serve)(struct server_conn *), const void *user)
     assert_int_equal(call.ends, 0);
     while (!call.ends) {
         if (reader.unconsumed >= WINDOW) {
-            test_loop_turns(loop, 1);
-            assert_true(reader.unconsumed <= WINDOW + PIECE);
             consume(&call, (size_t) reader.unconsumed - WINDOW + 1); /* room for one more byte is enough to go on */
             consume(&call, WINDOW / 2);
         }
@@ -526,7 +524,7 @@ static int32_t cancel_other_and_open(struct h1_call *call, size_t len)
 
 static void callbacks_may_cancel_and_open_others(void **state)
 {
-    struct h1_call others[3] = { 0 };
+    struct h1_call others[3] = { { .stream.hold = true } }; /* the first cannot end by itself */
     struct h1_call call = { .on_data = cancel_other_and_open, .user = others };
 
     (void) state;
