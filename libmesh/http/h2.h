@@ -27,6 +27,7 @@ enum {
     H2_IN = 64 << 10,       /* bytes of one read */
     H2_OUT = 64 << 10,      /* bytes collected before writing */
     H2_READS_PER_TURN = 16, /* then others have their turn */
+    H2_WRITES_PER_TURN = 16,
     H2_CONNECTION_WINDOW = 16 << 20,
     H2_FIRST_LIMIT = 100,               /* streams, before the peer has said how many it allows */
     H2_LAST_ID = INT32_MAX - 64,        /* stream ids are used up from here */
@@ -96,6 +97,7 @@ struct h2_conn {
 
     bool drains; /* no new streams; `why` says why; the owner hears of it in on_settle() */
     bool has_goaway;
+    bool wants_http1;     /* the GOAWAY says HTTP_1_1_REQUIRED */
     struct fault why;     /* of draining or of the end */
     uint32_t goaway_code; /* to send at the end */
     char detail[128];     /* what nghttp2 said last about a frame it refused */

@@ -165,10 +165,11 @@ static void begin_draining(struct h2_conn *conn)
 
 static void end_when_drained(struct h2_conn *conn)
 {
-    struct fault why = conn->why;
+    struct fault why;
 
     if (conn->state != H2_OPEN || !conn->base.draining || conn->base.n_streams > 0)
         return;
+    why = conn->why;
     h2_end(conn, 0, NGHTTP2_NO_ERROR, "was not needed any more");
     if (why.text[0])
         conn->why = why;

@@ -206,12 +206,17 @@ static bool write_out(struct h2_conn *conn)
     return false;
 }
 
+/* A peer that reads as fast as we write would keep the turn for itself: after a while the socket counts as full, and is found
+ * ready in the next turn. */
 void h2_flush(struct h2_conn *conn)
 {
+    int writes = 0;
+
     while (!conn->blocked && (conn->state == H2_OPEN || conn->goaway_code != H2_NO_GOAWAY)) {
         collect(conn);
         if (buf_len(&conn->out) == 0 || !write_out(conn))
             return;
+        conn->blocked = ++writes == H2_WRITES_PER_TURN;
     }
 }
 

@@ -169,6 +169,7 @@ static void on_goaway(struct h2_conn *conn, const nghttp2_goaway *goaway)
     char said[96];
 
     conn->has_goaway = true;
+    conn->wants_http1 |= goaway->error_code == NGHTTP2_HTTP_1_1_REQUIRED;
     if (conn->drains)
         return;
     conn->drains = true;

@@ -232,12 +232,13 @@ static struct http_result judge(struct h2_conn *conn, const struct http_stream *
         fault->code = conn->why.code ? conn->why.code : MESH_ERR_RESET;
     } else if (stream->id == conn->reset_id) {
         result.wants_http1 = code == NGHTTP2_HTTP_1_1_REQUIRED;
-        if (code == NGHTTP2_REFUSED_STREAM || result.wants_http1)
-            result.reach = HTTP_REFUSED;
+        if ((code == NGHTTP2_REFUSED_STREAM || result.wants_http1) && !stream->had_head)
+            result.reach = HTTP_REFUSED; /* who has begun to answer has processed it, whatever it says */
         h2_fault(conn, fault, MESH_ERR_RESET, "reset the request: %s", name);
     } else if (conn->has_goaway && (result.reach == HTTP_NOT_SENT || code == NGHTTP2_REFUSED_STREAM)) {
         if (result.reach != HTTP_NOT_SENT)
             result.reach = HTTP_REFUSED;
+        result.wants_http1 = conn->wants_http1;
         h2_fault(conn, fault, MESH_ERR_RESET, "did not take the request before it closed the connection to new ones");
     } else if (result.reach == HTTP_NOT_SENT) { /* all that can go wrong before it is sent */
         h2_fault(conn, fault, MESH_ERR_NOMEM, "was not sent the request: out of memory");

@@ -204,6 +204,19 @@ static void test_goaway_with_an_error(void **state)
     h2_peer_free(peer);
 }
 
+static void test_goaway_that_wants_http1(void **state)
+{
+    struct h2_peer *peer = h2_peer_ready(NULL);
+    struct h2_exchange x = { 0 };
+
+    (void) state;
+    h2_exchange_send(peer, &x);
+    h2_peer_goaway(peer, 0, NGHTTP2_HTTP_1_1_REQUIRED);
+    h2_exchange_ended(peer, &x, MESH_ERR_RESET, HTTP_REFUSED);
+    assert_true(x.wants_http1);
+    h2_peer_free(peer);
+}
+
 static void test_goaway_that_meets_new_requests(void **state)
 {
     const struct http_request get = { .method = "GET", .scheme = "http", .authority = "a", .path = "/" };
@@ -546,6 +559,7 @@ int main(void)
         LEAK_TEST(test_goaway),
         LEAK_TEST(test_goaway_in_two_steps),
         LEAK_TEST(test_goaway_with_an_error),
+        LEAK_TEST(test_goaway_that_wants_http1),
         LEAK_TEST(test_goaway_that_meets_new_requests),
         LEAK_TEST(test_refresh_finds_what_nobody_polled_for),
         LEAK_TEST(test_refresh_is_cheap),

@@ -226,6 +226,19 @@ static void test_resets(void **state)
     reset_gives(NGHTTP2_NO_ERROR, MESH_ERR_RESET, HTTP_MAYBE, false);
 }
 
+static void test_refused_after_the_head(void **state)
+{
+    struct h2_peer *peer = h2_peer_ready(NULL);
+    struct h2_exchange x = { 0 };
+    int32_t id = h2_exchange_send(peer, &x);
+
+    (void) state;
+    h2_peer_headers(peer, id, false, H2_PAIRS(":status", "200"));
+    h2_peer_reset(peer, id, NGHTTP2_REFUSED_STREAM);
+    h2_exchange_ended(peer, &x, MESH_ERR_RESET, HTTP_MAYBE);
+    h2_peer_free(peer);
+}
+
 static void test_early_answer_ends_an_upload(void **state)
 {
     struct h2_peer *peer = h2_peer_ready(NULL);
@@ -595,6 +608,7 @@ int main(void)
         LEAK_TEST(test_too_many_request_headers),
         LEAK_TEST(test_many_request_headers),
         LEAK_TEST(test_resets),
+        LEAK_TEST(test_refused_after_the_head),
         LEAK_TEST(test_early_answer_ends_an_upload),
         LEAK_TEST(test_reset_after_an_early_answer),
         LEAK_TEST(test_early_answer_of_a_peer_that_does_not_read),
