@@ -124,7 +124,10 @@ void h1_leave(struct h1_conn *conn);
 /* Tells the owner what the turn has brought: room, the end. */
 void h1_conn_tell(struct h1_conn *conn);
 
-/* ---- h1_drive.c: libcurl on our loop ---- */
+/* ---- h1_multi.c, h1_drive.c: libcurl on our loop ---- */
+
+/* NULL when out of memory. */
+CURLM *h1_multi_new(void);
 
 /* Makes the multi handle if there is none. */
 int32_t h1_multi_open(struct h1_conn *conn);

@@ -35,7 +35,7 @@ int32_t h1_multi_open(struct h1_conn *conn)
 
     if (conn->multi)
         return 0;
-    conn->multi = curl_multi_init();
+    conn->multi = h1_multi_new();
     if (!conn->multi)
         return MESH_ERR_NOMEM;
     curl_multi_setopt(conn->multi, CURLMOPT_SOCKETFUNCTION, h1_socket_want);
