@@ -55,6 +55,7 @@ struct net_lookup {
     void *user;
     char *name;
     bool srv;
+    bool repeated; /* asked once more, without EDNS */
     struct resolver_notes notes;
     struct resolver_result result;
 };
@@ -116,17 +117,33 @@ static void leave_channel(struct net_lookup *lookup)
     loop_defer(resolver->loop, &resolver->work);
 }
 
+/* A server that knows no EDNS says FORMERR. c-ares asks it again without, but of several questions under way only the first; the
+ * others come back to us, and are asked again now that c-ares knows. */
+static bool repeat(struct net_lookup *lookup)
+{
+    if (!lookup->on_done || lookup->repeated || lookup->notes.refusal != 1 /* FORMERR */)
+        return false;
+    lookup->repeated = true;
+    lookup->notes = (struct resolver_notes){ 0 };
+    leave_channel(lookup);
+    list_remove(&lookup->link);
+    list_push_front(&lookup->resolver->waiting, &lookup->link);
+    return true;
+}
+
 static void on_hosts(void *user, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct net_lookup *lookup = user;
     struct resolver_question question = question_of(lookup);
 
     (void) timeouts;
-    if (lookup->on_done)
-        resolver_result_hosts(&lookup->result, &question, &lookup->notes, status, info);
+    if (!repeat(lookup)) {
+        if (lookup->on_done)
+            resolver_result_hosts(&lookup->result, &question, &lookup->notes, status, info);
+        leave_channel(lookup);
+        finish(lookup);
+    }
     ares_freeaddrinfo(info);
-    leave_channel(lookup);
-    finish(lookup);
 }
 
 static void on_srv(void *user, int status, int timeouts, unsigned char *packet, int len)
@@ -135,6 +152,8 @@ static void on_srv(void *user, int status, int timeouts, unsigned char *packet, 
     struct resolver_question question = question_of(lookup);
 
     (void) timeouts;
+    if (repeat(lookup))
+        return;
     if (lookup->on_done)
         resolver_result_srv(&lookup->result, &question, &lookup->notes, status, packet, (size_t) len);
     leave_channel(lookup);

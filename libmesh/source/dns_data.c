@@ -38,8 +38,9 @@ static void sort_addrs(struct dns_data *data)
     data->n_addrs = n - data->left_out;
 }
 
-static bool take_addrs(struct dns_data *out, const struct net_answer *answer, const struct dns_data *before, bool *kept)
+static bool take_addrs(struct dns_data *out, const struct net_answer *answer, const struct dns_data *before)
 {
+    bool kept = false;
     size_t n = answer->n_addrs, most = n + (answer->partial ? before->n_addrs : 0);
 
     out->addrs = mem_array(most, sizeof *out->addrs);
@@ -51,9 +52,9 @@ static bool take_addrs(struct dns_data *out, const struct net_answer *answer, co
         if (has_family(answer->addrs, answer->n_addrs, before->addrs[i].family))
             continue;
         out->addrs[n++] = before->addrs[i];
-        *kept = true;
+        kept = true;
     }
-    if (*kept)
+    if (kept)
         out->prefers = before->prefers;
     out->n_addrs = n;
     sort_addrs(out);
@@ -85,13 +86,12 @@ static bool take_srvs(struct dns_data *out, const struct net_answer *answer)
     return true;
 }
 
-bool dns_data_take(struct dns_data *out, const struct net_answer *answer, const struct dns_data *before, bool *kept)
+bool dns_data_take(struct dns_data *out, const struct net_answer *answer, const struct dns_data *before)
 {
     bool done;
 
     *out = (struct dns_data){ 0 };
-    *kept = false;
-    done = answer->n_srvs > 0 ? take_srvs(out, answer) : take_addrs(out, answer, before, kept);
+    done = answer->n_srvs > 0 ? take_srvs(out, answer) : take_addrs(out, answer, before);
     if (!done)
         dns_data_clear(out);
     return done;

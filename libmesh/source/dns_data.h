@@ -16,7 +16,7 @@ struct dns_data {
 };
 
 /* Addresses of a family that a partial answer does not tell are kept from `before`. False: out of memory, *out is empty. */
-bool dns_data_take(struct dns_data *out, const struct net_answer *answer, const struct dns_data *before, bool *kept);
+bool dns_data_take(struct dns_data *out, const struct net_answer *answer, const struct dns_data *before);
 bool dns_data_equal(const struct dns_data *a, const struct dns_data *b);
 void dns_data_clear(struct dns_data *data);
 

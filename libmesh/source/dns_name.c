@@ -90,17 +90,26 @@ static void plan_retry(struct dns_name *name)
     plan(name, dns_retry_delay_us(name->failures, rand_u64(loop_rand(name->names->loop))));
 }
 
-static void plan_refresh(struct dns_name *name, const struct net_answer *answer)
+static uint64_t refresh_delay(const struct dns_name *name, const struct net_answer *answer)
 {
-    struct dns_names *names = name->names;
+    const struct dns_names *names = name->names;
     uint32_t ttl = answer->ttl_s;
 
     if (strcmp(answer->from, "literal") == 0)
         ttl = UINT32_MAX;
     if (strcmp(answer->from, "hosts file") == 0)
         ttl = HOSTS_FILE_TTL_S;
-    name->failures = 0;
-    plan(name, dns_refresh_delay_us(ttl, names->min_ttl_ms, names->max_ttl_ms, rand_u64(loop_rand(names->loop))));
+    return dns_refresh_delay_us(ttl, names->min_ttl_ms, names->max_ttl_ms, rand_u64(loop_rand(names->loop)));
+}
+
+/* With half an answer the other half is asked for sooner than the TTL says. */
+static void plan_refresh(struct dns_name *name, const struct net_answer *answer)
+{
+    uint64_t delay = refresh_delay(name, answer), retry;
+
+    name->failures = answer->partial ? name->failures + 1 : 0;
+    retry = dns_retry_delay_us(name->failures, rand_u64(loop_rand(name->names->loop)));
+    plan(name, answer->partial && retry < delay ? retry : delay);
 }
 
 static void on_due(struct loop_timer *timer)
@@ -144,22 +153,17 @@ static void on_answer(void *user, const struct net_answer *answer)
     struct dns_name *name = user;
     struct fault nomem = { .code = MESH_ERR_NOMEM, .text = "DNS: out of memory for an answer" };
     struct dns_data data;
-    bool kept;
 
     name->lookup = NULL;
     if (answer->kind != NET_ANSWER_OK) {
         on_failure(name, &answer->fault);
         return;
     }
-    if (!dns_data_take(&data, answer, &name->data, &kept)) {
+    if (!dns_data_take(&data, answer, &name->data)) {
         on_failure(name, &nomem);
         return;
     }
-    /* With half an answer the other half is asked for soon. */
-    if (kept)
-        plan_retry(name);
-    else
-        plan_refresh(name, answer);
+    plan_refresh(name, answer);
     on_success(name, &data);
 }
 

@@ -135,7 +135,6 @@ static void on_answer(void *user, const struct net_answer *answer)
     static const struct dns_data nothing;
     struct step *step = user;
     struct explain *explain = step->explain;
-    bool kept;
 
     step->lookup = NULL;
     step->took_us = loop_now_us(explain->source->loop) - step->began_us;
@@ -143,7 +142,7 @@ static void on_answer(void *user, const struct net_answer *answer)
     step->fault = answer->fault;
     step->ttl_s = answer->ttl_s;
     step->from = answer->from;
-    if (answer->kind == NET_ANSWER_OK && !dns_data_take(&step->data, answer, &nothing, &kept))
+    if (answer->kind == NET_ANSWER_OK && !dns_data_take(&step->data, answer, &nothing))
         explain->failed = true;
     add_hosts(explain, step->target, &step->data);
     if (--explain->open == 0)

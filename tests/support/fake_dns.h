@@ -52,6 +52,7 @@ struct fake_dns {
     uint16_t port;
     char servers[32]; /* as the configuration wants it */
     unsigned n_rules, n_held, asked_tcp;
+    bool no_edns; /* questions with an OPT record are malformed to it */
     struct fake_rule rules[FAKE_RULES];
     struct fake_held held[FAKE_HELD];
     struct fake_out out; /* the answer in the making */
@@ -197,6 +198,14 @@ static inline unsigned fake_answer(struct fake_dns *dns, const uint8_t *query, s
 
     if (at == 0)
         return FAKE_DROP;
+    out->len = 0;
+    if (dns->no_edns && query[11] > 0) {
+        fake_put(out, query, at + 4);
+        out->bytes[2] |= 0x80;
+        out->bytes[3] = FAKE_FORMERR;
+        out->bytes[11] = 0;
+        return 0;
+    }
     type = (unsigned) query[at] << 8 | query[at + 1];
     rule = fake_find(dns, name, type);
     alias = fake_find(dns, name, FAKE_CNAME);
@@ -204,7 +213,6 @@ static inline unsigned fake_answer(struct fake_dns *dns, const uint8_t *query, s
     rcode = rule ? rule->rcode : fake_name_exists(dns, name) ? FAKE_NOERROR : FAKE_NXDOMAIN;
     if (rule)
         rule->asked++;
-    out->len = 0;
     fake_put(out, query, 2);
     fake_put16(out, 0x8180 | rcode | (behaviour & FAKE_TRUNCATE && !tcp ? 0x0200 : 0));
     fake_put16(out, 1);

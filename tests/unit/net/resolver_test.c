@@ -360,6 +360,22 @@ static void bad_answers(void **state)
     assert_says("malformed");
 }
 
+static void servers_without_edns_are_asked_without(void **state)
+{
+    struct fixture *f = *state;
+
+    f->dns->no_edns = true;
+    fake_dns_set(f->dns, "old.test", FAKE_A, 60, "127.0.0.7");
+    fake_dns_set(f->dns, "old.test", FAKE_AAAA, 60, "::1");
+    fake_dns_set(f->dns, "_old._tcp.test", FAKE_SRV, 60, "1 1 1 a.test");
+    ask(f, "old.test", false);
+    assert_int_equal(heard.kind, NET_ANSWER_OK);
+    assert_int_equal(heard.n_addrs, 2);
+    assert_false(heard.partial);
+    ask(f, "_old._tcp.test", true);
+    assert_int_equal(heard.kind, NET_ANSWER_OK);
+}
+
 static void answers_to_other_questions_are_ignored(void **state)
 {
     struct fixture *f = *state;
@@ -605,6 +621,7 @@ int main(void)
         RESOLVER_TEST(the_next_server_is_asked),
         RESOLVER_TEST(names_that_cannot_be),
         RESOLVER_TEST(bad_answers),
+        RESOLVER_TEST(servers_without_edns_are_asked_without),
         RESOLVER_TEST(answers_to_other_questions_are_ignored),
         RESOLVER_TEST(what_is_cut_is_asked_over_tcp),
         RESOLVER_TEST(a_thousand_addresses),

@@ -200,7 +200,6 @@ static void sorted_and_cut_whatever_their_order(void **state)
     static const struct dns_data nothing;
     struct net_answer answer = { .n_addrs = COUNT_OF(up) };
     struct dns_data a, b;
-    bool kept;
 
     (void) state;
     for (uint32_t i = 0; i < COUNT_OF(up); i++) {
@@ -208,9 +207,9 @@ static void sorted_and_cut_whatever_their_order(void **state)
         down[COUNT_OF(up) - 1 - i] = up[i];
     }
     answer.addrs = up;
-    assert_true(dns_data_take(&a, &answer, &nothing, &kept));
+    assert_true(dns_data_take(&a, &answer, &nothing));
     answer.addrs = down;
-    assert_true(dns_data_take(&b, &answer, &nothing, &kept));
+    assert_true(dns_data_take(&b, &answer, &nothing));
     assert_int_equal(a.n_addrs, DNS_MOST_RECORDS);
     assert_int_equal(a.left_out, 500);
     assert_true(dns_data_equal(&a, &b));
@@ -224,20 +223,16 @@ static void half_an_answer_keeps_the_other_half(void **state)
     struct addr both[] = { addr("fd00::1"), addr("10.0.0.1") }, one[] = { addr("10.0.0.2") };
     struct net_answer answer = { .addrs = both, .n_addrs = 2 };
     struct dns_data before, after;
-    bool kept;
 
     (void) state;
-    assert_true(dns_data_take(&before, &answer, &nothing, &kept));
-    assert_false(kept);
+    assert_true(dns_data_take(&before, &answer, &nothing));
     answer = (struct net_answer){ .addrs = one, .n_addrs = 1, .partial = true };
-    assert_true(dns_data_take(&after, &answer, &before, &kept));
-    assert_true(kept);
+    assert_true(dns_data_take(&after, &answer, &before));
     assert_int_equal(after.n_addrs, 2);
     assert_int_equal(after.prefers, ADDR_IPV6);
     dns_data_clear(&after);
     answer.partial = false;
-    assert_true(dns_data_take(&after, &answer, &before, &kept));
-    assert_false(kept);
+    assert_true(dns_data_take(&after, &answer, &before));
     assert_int_equal(after.n_addrs, 1);
     dns_data_clear(&before);
     dns_data_clear(&after);
