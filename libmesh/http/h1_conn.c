@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An HTTP/1.1 connection: what http/conn.c asks of it, what its owner is told, and its end. */
 #include "http/h1.h"
+#include "observe/observe.h"
 
 static struct h1_conn *of(const struct http_conn *conn)
 {
@@ -63,12 +64,28 @@ static enum http_reach reach_of(const struct http_stream *stream)
     return h1_exchange_reach(stream->impl);
 }
 
+static void report_end(const struct h1_conn *conn)
+{
+    const struct fault *why = &conn->end_why;
+
+    if (!conn->base.conf.observe)
+        return;
+    OBSERVE(conn->base.conf.observe, why->code ? MESH_LOG_INFO : MESH_LOG_DEBUG, "connection_closed",
+            FIELD_TEXT("cluster", conn->base.conf.cluster), FIELD_TEXT("address", conn->peer_text),
+            FIELD_TEXT("error", error_name(why->code)), FIELD_TEXT("why", why->text),
+            FIELD_NUMBER("streams", conn->base.n_streams));
+}
+
+/* An end in good order has code 0; streams hear of it only when the owner wants it although they run. */
 static void end(struct h1_conn *conn)
 {
-    struct fault why = conn->end_why;
+    struct fault why = conn->end_why, streams_why = conn->end_why;
 
+    report_end(conn);
+    if (streams_why.code == 0)
+        streams_why.code = MESH_ERR_RESET;
     /* While owners are told, exchanges whose stream has ended already stay in their lists: they are needed no more. */
-    http_conn_end_all(&conn->base, &why, reach_of);
+    http_conn_end_all(&conn->base, &streams_why, reach_of);
     drop_everything(conn);
     if (!conn->freed)
         http_conn_tell_closed(&conn->base, &why);
@@ -96,7 +113,7 @@ void h1_conn_tell(struct h1_conn *conn)
     if (conn->freed || conn->base.closed)
         return;
     if (conn->base.draining && conn->base.n_streams == 0)
-        end_with(conn, MESH_ERR_CLOSING, "drained");
+        end_with(conn, 0, "drained");
     if (conn->ending) {
         end(conn);
         return;
@@ -111,7 +128,7 @@ static void on_idle_due(struct loop_timer *timer)
     struct h1_conn *conn = CONTAINER_OF(timer, struct h1_conn, idle_timer);
     struct fault why;
 
-    fault_set(&why, MESH_ERR_CLOSING, "connection to %s: unused for %llu ms", conn->peer_text,
+    fault_set(&why, 0, "connection to %s: was not needed for %llu ms", conn->peer_text,
               (unsigned long long) (conn->base.conf.idle_us / US_PER_MS));
     h1_enter(conn);
     conn->ending = true;

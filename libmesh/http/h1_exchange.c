@@ -43,8 +43,8 @@ static void reset(struct h1_exchange *exchange)
     exchange->state = H1_SPARE;
     exchange->stream = NULL;
     exchange->head = (struct h1_head){ 0 };
-    exchange->head_done = exchange->ended_properly = exchange->is_answered = exchange->has_excess =
-        exchange->body_ended = false;
+    exchange->has_waited = exchange->head_done = exchange->ended_properly = exchange->is_answered =
+        exchange->has_excess = exchange->body_ended = false;
     exchange->recv_paused = exchange->send_paused = exchange->has_more = false;
     exchange->n_informational = exchange->attempts = 0;
     exchange->unconsumed = 0;
@@ -163,13 +163,16 @@ void h1_exchange_unpause(struct h1_exchange *exchange)
 
 /* ---- the end ---- */
 
-/* How many bytes of the request's head have been handed to the socket is what libcurl tells without doubt. */
+/* libcurl counts what the socket took of the head at once. Had it taken nothing yet, libcurl would wait for it, and no longer
+ * count. */
 enum http_reach h1_exchange_reach(const struct h1_exchange *exchange)
 {
     long size = 0;
 
     if (exchange->attempts == 0)
         return HTTP_NOT_SENT;
+    if (exchange->has_waited)
+        return HTTP_MAYBE;
     curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &size);
     return size > exchange->size_before ? HTTP_MAYBE : HTTP_NOT_SENT;
 }

@@ -305,6 +305,7 @@ int h1_socket_want(CURL *easy, curl_socket_t fd, int what, void *user, void *unu
     if (socket->wanted == 0)
         return 0;
     socket->user = exchange;
+    exchange->has_waited = exchange->attempts > 0;
     return watch(socket, events_of(socket)) ? -1 : 0;
 }
 

@@ -166,6 +166,7 @@ size_t h1_on_upload(char *buf, size_t size, size_t n, void *user)
                                        : 0;
     if (exchange->body_left >= 0 && cap > (uint64_t) exchange->body_left)
         cap = (size_t) exchange->body_left;
+    exchange->has_more = false;
     got = stream->ops->read_body(stream, (uint8_t *) buf, cap, &exchange->body_ended);
     if (!exchange->stream)
         return CURL_READFUNC_ABORT;
@@ -173,6 +174,8 @@ size_t h1_on_upload(char *buf, size_t size, size_t n, void *user)
         return upload_failed(exchange, (int32_t) got, "its body could not be read");
     if (got == 0 && !exchange->body_ended) {
         exchange->send_paused = true;
+        if (exchange->has_more)
+            h1_exchange_touch(exchange);
         return CURL_READFUNC_PAUSE;
     }
     stream->bytes_sent += (uint64_t) got;
