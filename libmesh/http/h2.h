@@ -24,9 +24,10 @@
 #include "http/kind.h"
 
 enum {
-    H2_IN = 64 << 10,       /* bytes of one read */
-    H2_OUT = 64 << 10,      /* bytes collected before writing */
-    H2_READS_PER_TURN = 16, /* then others have their turn */
+    H2_IN = 64 << 10,         /* bytes of one read */
+    H2_TLS_RECORD = 16 << 10, /* the largest */
+    H2_OUT = 64 << 10,        /* bytes collected before writing */
+    H2_READS_PER_TURN = 16,   /* then others have their turn */
     H2_WRITES_PER_TURN = 16,
     H2_CONNECTION_WINDOW = 16 << 20,
     H2_FIRST_LIMIT = 100,               /* streams, before the peer has said how many it allows */

@@ -79,7 +79,12 @@ static void feed(struct h2_conn *conn, size_t len)
         end_of_understanding(conn, NGHTTP2_ERR_FLOODED);
 }
 
-/* A read that does not fill the buffer has taken all there was: no second one to find that out. */
+/* A read that does not fill the buffer has taken all there was: no second one to find that out. TLS gives one record at a time. */
+static bool may_have_more(const struct h2_conn *conn, ssize_t n)
+{
+    return n == H2_IN || (n == H2_TLS_RECORD && net_stream_is_tls(conn->net));
+}
+
 bool h2_read(struct h2_conn *conn)
 {
     int reads = 0;
@@ -97,7 +102,7 @@ bool h2_read(struct h2_conn *conn)
         else
             feed(conn, (size_t) n);
         reads++;
-        if (!net_stream_pending(conn->net) && (n < H2_IN || reads >= H2_READS_PER_TURN))
+        if (!net_stream_pending(conn->net) && (!may_have_more(conn, n) || reads >= H2_READS_PER_TURN))
             break;
     }
     return reads > 0;
