@@ -54,11 +54,12 @@ static bool try_start(struct server *server)
     const char *plain_args[] = { "nghttpd", "-a", "127.0.0.1", "--echo-upload", docs, "--no-tls", port, NULL };
     const char *tls_args[] = { "nghttpd", "-a", "127.0.0.1", "--echo-upload", docs, port, key, ca, NULL };
     const char **args = server->tls ? tls_args : plain_args;
+    uint16_t number = free_port();
     extern char **environ;
 
-    snprintf(port, sizeof port, "%u", free_port());
+    snprintf(port, sizeof port, "%u", number);
     snprintf(docs, sizeof docs, "--htdocs=%s", folder.path);
-    assert_true(addr_parse(&server->addr, "127.0.0.1", 9, (uint16_t) atoi(port)));
+    assert_true(addr_parse(&server->addr, "127.0.0.1", 9, number));
     if (posix_spawnp(&server->pid, "nghttpd", NULL, NULL, (char *const *) (uintptr_t) args, environ) != 0)
         return false;
     for (int i = 0; i < TEST_GUARD_MS / 10; i++) {
