@@ -85,7 +85,7 @@ struct http_request {
 /* What a connection tells its owner. `why` has code 0 when the end is an orderly one (GOAWAY without error, idle, age, ids used
  * up, drained). on_draining() comes before on_closed() unless the owner itself asked for the end. */
 struct http_conn_ops {
-    /* A stream has ended, or the peer allows more: http_conn_room() may have grown. */
+    /* A stream has ended, or the peer allows more (its first SETTINGS included): http_conn_room() may have grown. */
     void (*on_room)(struct http_conn *conn);
     /* No new streams from now on (GOAWAY, age, silence, ids used up); running ones end by themselves. Once. */
     void (*on_draining)(struct http_conn *conn, const struct fault *why);
