@@ -226,7 +226,7 @@ static void answer_large(struct server_conn *conn)
 
 static void answer_large_chunks(struct server_conn *conn)
 {
-    static char piece[PIECE];
+    char piece[PIECE];
 
     memset(piece, 'y', sizeof piece);
     while (server_read(conn)) {
@@ -378,7 +378,7 @@ static void who_refuses_data_after_a_pause_ends_the_stream(void **state)
 
 static void answer_large_then_reset(struct server_conn *conn)
 {
-    static char piece[PIECE];
+    char piece[PIECE] = { 0 };
 
     if (!server_read(conn))
         return;
