@@ -187,6 +187,8 @@ size_t h1_on_upload(char *buf, size_t size, size_t n, void *exchange);
 int h1_on_request(void *exchange, char *peer_ip, char *local_ip, int peer_port, int local_port);
 int h1_on_debug(CURL *easy, curl_infotype type, char *text, size_t len, void *exchange);
 
+/* Of the head, or of the trailers after it; NULL when there are none. */
+char *h1_lines(const struct h1_exchange *exchange, size_t *len);
 /* By its head, the answer has no body (RFC 9112 section 6.3). */
 bool h1_is_body_less(const struct h1_exchange *exchange);
 

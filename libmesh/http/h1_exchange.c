@@ -215,14 +215,12 @@ static int32_t fault_of(const struct h1_exchange *exchange, CURLcode code, struc
 
 static int32_t tell_trailers(struct h1_exchange *exchange, struct fault *fault)
 {
-    char *block = (char *) exchange->lines.data + exchange->lines.start;
-    size_t len = buf_len(&exchange->lines), at = 0;
+    size_t len, at = 0;
+    char *block = h1_lines(exchange, &len);
     struct h1_head ignored = { .minor_version = 1 };
     struct h1_field field;
     int32_t err;
 
-    if (len == 0)
-        return 0;
     err = h1_head_check(block, len, &ignored, fault);
     while (!err && exchange->stream && h1_head_next(block, len, &at, &field))
         if (!h1_field_is_hop_by_hop(&field))

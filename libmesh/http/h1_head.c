@@ -175,11 +175,12 @@ int32_t h1_head_check(char *block, size_t len, struct h1_head *head, struct faul
 
 bool h1_head_next(const char *block, size_t len, size_t *at, struct h1_field *field)
 {
-    const char *line = block + *at, *feed, *colon;
+    const char *line, *feed, *colon;
     size_t line_len;
 
     if (*at >= len)
         return false;
+    line = block + *at;
     feed = memchr(line, '\n', len - *at);
     line_len = feed ? (size_t) (feed - line) : len - *at;
     *at += line_len + 1;

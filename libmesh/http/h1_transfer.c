@@ -27,14 +27,20 @@ bool h1_is_body_less(const struct h1_exchange *exchange)
            (head->has_length && head->length == 0);
 }
 
+char *h1_lines(const struct h1_exchange *exchange, size_t *len)
+{
+    *len = buf_len(&exchange->lines);
+    return *len > 0 ? (char *) exchange->lines.data + exchange->lines.start : NULL;
+}
+
 static int32_t tell_head(struct h1_exchange *exchange)
 {
-    const char *block = (const char *) buf_bytes(&exchange->lines);
-    size_t at = 0;
+    size_t len, at = 0;
+    const char *block = h1_lines(exchange, &len);
     struct h1_field field;
     int32_t err = 0;
 
-    while (!err && exchange->stream && h1_head_next(block, buf_len(&exchange->lines), &at, &field))
+    while (!err && exchange->stream && h1_head_next(block, len, &at, &field))
         if (!h1_field_is_hop_by_hop(&field))
             err = exchange->stream->ops->on_header(exchange->stream, field.name, field.name_len, field.value,
                                                    field.value_len, false);
@@ -60,8 +66,9 @@ static int32_t informational(struct h1_exchange *exchange)
 static int32_t head_is_complete(struct h1_exchange *exchange)
 {
     struct h1_head *head = &exchange->head;
-    int32_t err = h1_head_check((char *) exchange->lines.data + exchange->lines.start, buf_len(&exchange->lines), head,
-                                &exchange->fault);
+    size_t len;
+    char *block = h1_lines(exchange, &len);
+    int32_t err = h1_head_check(block, len, head, &exchange->fault);
 
     if (err)
         return err;

@@ -212,7 +212,7 @@ static void an_early_refusal_is_heard(void **state)
 
 static void answer_large(struct server_conn *conn)
 {
-    static char piece[PIECE];
+    char piece[PIECE];
     char head[128];
 
     memset(piece, 'y', sizeof piece);
