@@ -444,6 +444,7 @@ static void the_default_client(void **state)
     snprintf(services, sizeof services, "users=h2c://127.0.0.1:%u", h2_server_port(server));
     setenv("MESH_SERVICES", services, 1);
     setenv("MESH_THREADS", THREADS, 1);
+    setenv("MESH_CONNECTION_SILENCE_MS", "0", 1);
     child = fork();
     if (child == 0) {
         child_calls(NULL, "child");

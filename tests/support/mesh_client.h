@@ -66,7 +66,8 @@ static inline const char *at_servers(struct h2_server *const *servers, size_t n)
     return at_ports(ports, n);
 }
 
-/* An h2c client of these endpoints, with more keys. Logs errors only. */
+/* An h2c client of these endpoints, with more keys. Logs errors only. Patient unless told otherwise: where attempts are
+ * counted, a server thread that has to wait for a processor must not look like a silent peer. */
 static inline struct mesh_client *client_of(const char *endpoints, const char *const *keys)
 {
     struct mesh_conf *conf = mesh_conf_new();
@@ -75,6 +76,9 @@ static inline struct mesh_client *client_of(const char *endpoints, const char *c
 
     assert_non_null(conf);
     conf_put(conf, "log.level", "error");
+    conf_put(conf, "connection.silence_ms", "0");
+    conf_put(conf, "connect_timeout_ms", "30000");
+    conf_put(conf, "timeout_ms", "60000");
     conf_put(conf, "services.users.protocol", "h2c");
     conf_put(conf, "services.users.endpoints", endpoints);
     for (; keys && keys[0]; keys += 2)
