@@ -2,21 +2,19 @@
 /* Which endpoint gets an attempt: the view of those that may, and the balancer's choice among them. */
 #include "cluster/state.h"
 
-/* The best priority with somebody usable; the best of all when nobody is (panic). */
+/* The best priority with somebody usable; when nobody is (panic) all count, of every priority. */
 static uint32_t priority_in_use(const struct cluster *cluster, bool *panic)
 {
-    uint32_t best = UINT32_MAX, best_usable = UINT32_MAX;
+    uint32_t best = UINT32_MAX;
 
     LIST_EACH(link, &cluster->endpoints) {
         const struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
 
-        if (endpoint->priority < best)
+        if (endpoint->priority < best && endpoint_usable(endpoint))
             best = endpoint->priority;
-        if (endpoint->priority < best_usable && endpoint_usable(endpoint))
-            best_usable = endpoint->priority;
     }
-    *panic = best_usable == UINT32_MAX && best != UINT32_MAX;
-    return *panic ? best : best_usable;
+    *panic = best == UINT32_MAX && !list_empty(&cluster->endpoints);
+    return best;
 }
 
 /* One endpoint alone that is down is no panic, only a failure that its requests tell. */
@@ -45,7 +43,7 @@ bool cluster_build_view(struct cluster *cluster)
     LIST_EACH(link, &cluster->endpoints) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
 
-        if (endpoint->priority != priority || (!panic && !endpoint_usable(endpoint)))
+        if (!panic && (endpoint->priority != priority || !endpoint_usable(endpoint)))
             continue;
         members[n] = endpoint;
         balanced[n++] = &endpoint->stats->balance;
