@@ -218,6 +218,12 @@ void pool_warm(struct pool *pool)
 
 /* ---- what connections tell ---- */
 
+/* What this process could not do says nothing about the endpoint. */
+static bool is_ours(const struct fault *why)
+{
+    return why->code == MESH_ERR_NOMEM || why->code == MESH_ERR_IO;
+}
+
 static void doubt(struct pool *pool, const struct fault *why)
 {
     uint64_t wait = RETRY_LONGEST_US;
@@ -270,7 +276,7 @@ void pool_connection_ended(struct connection *connection, bool was_open, const s
 {
     struct pool *pool = connection->pool;
 
-    if (!was_open || connection->was_silent)
+    if ((!was_open && !is_ours(why)) || connection->was_silent)
         doubt(pool, why);
     connection_free(connection);
     count_connection(pool, -1);
