@@ -28,7 +28,7 @@ enum mesh_err {
     MESH_ERR_CANCELLED = -106,   /**< mesh_call_cancel() or mesh_stream_free() ended it */
     MESH_ERR_CLOSING = -107,     /**< the client is being drained or freed */
     MESH_ERR_INTERNAL = -108,    /**< a defect of the library; please report it with the log */
-    MESH_ERR_IO = -109,          /**< the operating system refused a file, descriptor or thread; the detail says which */
+    MESH_ERR_IO = -109, /**< the operating system refused a file, descriptor or thread; the detail says which */
     /* configuration */
     MESH_ERR_NO_ROUTE = -201,   /**< no service, route or cluster for the name */
     MESH_ERR_NO_HEALTHY = -202, /**< the cluster has no endpoint to send to */

@@ -37,9 +37,9 @@ struct mesh_header {
 };
 
 /** Bits of mesh_request_opts.flags. Unknown bits are refused with MESH_ERR_INVALID. */
-#define MESH_REQ_HAS_HASH_KEY  UINT32_C(0x1) /**< hash_key is set; it chooses the endpoint with a hashing policy */
-#define MESH_REQ_IDEMPOTENT    UINT32_C(0x2) /**< may be executed twice, whatever its method: retry as one would a GET */
-#define MESH_REQ_INTERRUPTIBLE UINT32_C(0x4) /**< a signal handler that runs during the wait ends it: MESH_ERR_INTERRUPTED */
+#define MESH_REQ_HAS_HASH_KEY  UINT32_C(0x1) /**< hash_key is set; a hashing policy goes by it */
+#define MESH_REQ_IDEMPOTENT    UINT32_C(0x2) /**< may be executed twice, whatever its method */
+#define MESH_REQ_INTERRUPTIBLE UINT32_C(0x4) /**< a signal handler ends the wait: MESH_ERR_INTERRUPTED */
 
 /** What one request asks for. Zero every field that you do not set: zero always means "the mesh decides". */
 struct mesh_request_opts {

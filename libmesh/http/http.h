@@ -26,16 +26,17 @@ struct http_stream;
 
 /* How far a stream that failed had come: what retrying it may do. */
 enum http_reach {
-    HTTP_NOT_SENT,  /* no byte of it has left: always safe to send again */
-    HTTP_REFUSED,   /* sent, and the peer says it did not process it: REFUSED_STREAM, GOAWAY above last-id */
-    HTTP_MAYBE,     /* sent; the peer may have processed it */
+    HTTP_NOT_SENT, /* no byte of it has left: always safe to send again */
+    HTTP_REFUSED,  /* sent, and the peer says it did not process it: REFUSED_STREAM, GOAWAY above last-id */
+    HTTP_MAYBE,    /* sent; the peer may have processed it */
 };
 
 struct http_result {
-    int32_t err; /* 0: the answer is whole; else MESH_ERR_RESET (a silent peer's too), _PROTOCOL, _TOO_LARGE, _NOMEM, ... */
+    int32_t
+        err; /* 0: the answer is whole; else MESH_ERR_RESET (a silent peer's too), _PROTOCOL, _TOO_LARGE, _NOMEM, ... */
     enum http_reach reach;
     const struct fault *fault; /* with err; borrowed for the call */
-    bool wants_http1; /* the peer answers this only over HTTP/1.1 (HTTP_1_1_REQUIRED) */
+    bool wants_http1;          /* the peer answers this only over HTTP/1.1 (HTTP_1_1_REQUIRED) */
 };
 
 /* What a stream tells its owner. One const table an owner type. */
@@ -62,24 +63,24 @@ struct http_stream {
     void *impl;             /* of the connection's kind */
     uint32_t impl_bits;     /* the same */
     int32_t id;
-    bool hold;              /* see on_data */
-    bool sent;              /* the head has been handed to the socket */
+    bool hold; /* see on_data */
+    bool sent; /* the head has been handed to the socket */
     bool had_head;
     uint64_t bytes_sent, bytes_received; /* bodies */
 };
 
 struct http_request {
-    const char *method;    /* "GET" */
-    const char *scheme;    /* "http", "https" */
-    const char *authority; /* "users:80" */
-    const char *path;      /* "/v1?x=y" */
+    const char *method;                /* "GET" */
+    const char *scheme;                /* "http", "https" */
+    const char *authority;             /* "users:80" */
+    const char *path;                  /* "/v1?x=y" */
     const struct mesh_header *headers; /* validated: no CR LF NUL, no connection headers; any case */
     size_t n_headers;
-    const struct mesh_header *extra;   /* the library's own, after the others */
+    const struct mesh_header *extra; /* the library's own, after the others */
     size_t n_extra;
     bool has_body;
-    int64_t body_len;      /* for content-length; -1: unknown */
-    uint64_t deadline_us;  /* of this attempt; informative for h1 */
+    int64_t body_len;     /* for content-length; -1: unknown */
+    uint64_t deadline_us; /* of this attempt; informative for h1 */
 };
 
 /* What a connection tells its owner. `why` has code 0 when the end is an orderly one (GOAWAY without error, idle, age, ids used
@@ -96,14 +97,14 @@ struct http_conn_ops {
 enum http_protocol { HTTP_2, HTTP_1_1 };
 
 struct http_conn_conf {
-    uint32_t window;             /* bytes a peer may send ahead of http_stream_consume(), per stream; 0: 1 MiB */
-    uint32_t max_header_bytes;   /* of one header block, decoded; 0: 64 KiB */
-    uint64_t idle_us;            /* closes after so long without a stream; 0: never */
-    uint64_t age_us;             /* drains after so long; 0: never */
-    uint64_t silence_us;         /* work in flight and no byte for so long: PING; again so long without answer: closed. The
+    uint32_t window;           /* bytes a peer may send ahead of http_stream_consume(), per stream; 0: 1 MiB */
+    uint32_t max_header_bytes; /* of one header block, decoded; 0: 64 KiB */
+    uint64_t idle_us;          /* closes after so long without a stream; 0: never */
+    uint64_t age_us;           /* drains after so long; 0: never */
+    uint64_t silence_us;     /* work in flight and no byte for so long: PING; again so long without answer: closed. The
                                     owner raises it with http_conn_set_silence(). 0: never */
-    struct observe *observe;     /* where events go; may be NULL */
-    const char *cluster;         /* for events; borrowed for the connection's life */
+    struct observe *observe; /* where events go; may be NULL */
+    const char *cluster;     /* for events; borrowed for the connection's life */
 };
 
 /* First member of each kind. */
@@ -126,12 +127,12 @@ int32_t http_conn_h2(struct loop *loop, const struct http_conn_conf *conf, struc
 
 /* HTTP/1.1 to one endpoint: one object stands for up to max_connections sockets, which libcurl keeps. */
 struct http_h1_conf {
-    struct addr addrs[2];       /* of the endpoint */
+    struct addr addrs[2]; /* of the endpoint */
     size_t n_addrs;
     bool tls;
     struct net_tls_conf tls_conf; /* as for net_tls_new(); strings copied */
-    const char *server_name;    /* verified and sent as SNI; with TLS. Copied */
-    const char *proxy;          /* "http://proxy:3128"; NULL: none. Copied. With it host names reach the proxy, not addrs */
+    const char *server_name;      /* verified and sent as SNI; with TLS. Copied */
+    const char *proxy; /* "http://proxy:3128"; NULL: none. Copied. With it host names reach the proxy, not addrs */
     uint32_t max_connections;
     uint64_t connect_timeout_us;
 };

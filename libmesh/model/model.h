@@ -35,10 +35,10 @@ enum model_target_kind {
 struct model_target {
     enum model_target_kind kind;
     enum model_protocol protocol;
-    char *host;         /* name or literal without brackets; the path of TARGET_UNIX */
-    uint16_t port;      /* with the scheme's default; 0 for SRV, unix, xds */
-    bool port_written;  /* false: `port` is that default */
-    struct addr addr;   /* TARGET_ADDRESS, TARGET_UNIX (path borrowed from host) */
+    char *host;        /* name or literal without brackets; the path of TARGET_UNIX */
+    uint16_t port;     /* with the scheme's default; 0 for SRV, unix, xds */
+    bool port_written; /* false: `port` is that default */
+    struct addr addr;  /* TARGET_ADDRESS, TARGET_UNIX (path borrowed from host) */
 };
 
 /* Design section 6: http:// h2c:// https:// h2:// with srv+ in front, h2c+unix:/p, http+unix:/p, xds:///n, dns:///h:p, ipv4:a:p,
@@ -56,11 +56,11 @@ uint16_t model_protocol_port(enum model_protocol protocol); /* 80, 443 */
 /* One address of a cluster, maybe with the same host's address of the other family (happy eyeballs). */
 struct model_endpoint {
     struct addr addr;
-    struct addr alternative;  /* ADDR_NONE: there is none */
-    const char *zone;         /* "" none; owned by its set */
-    const char *hostname;     /* name it came from, for HTTP/1.1 Host and logs; "" none; owned by its set */
-    uint32_t weight;          /* 1 and up */
-    uint32_t priority;        /* 0 is best */
+    struct addr alternative; /* ADDR_NONE: there is none */
+    const char *zone;        /* "" none; owned by its set */
+    const char *hostname;    /* name it came from, for HTTP/1.1 Host and logs; "" none; owned by its set */
+    uint32_t weight;         /* 1 and up */
+    uint32_t priority;       /* 0 is best */
 };
 
 enum model_endpoints_state {
@@ -75,11 +75,11 @@ struct model_text;
 struct model_endpoints {
     _Atomic uint32_t refs;
     enum model_endpoints_state state;
-    struct fault fault;              /* of FAILED, and of READY when refreshes fail */
-    const char *source;              /* "static", "dns", "srv": constant */
+    struct fault fault; /* of FAILED, and of READY when refreshes fail */
+    const char *source; /* "static", "dns", "srv": constant */
     size_t n;
     struct model_endpoint *endpoints;
-    struct model_text *text;         /* zones and names live here; see model_endpoints_text() */
+    struct model_text *text; /* zones and names live here; see model_endpoints_text() */
 };
 
 /* n zeroed endpoints with weight 1, zone and hostname "". NULL: out of memory. */
@@ -106,12 +106,14 @@ enum {
 /* "gateway-error" from its bit and back; NULL and false: there is none. */
 const char *policy_retry_name(uint32_t bit);
 bool policy_retry_parse(const char *name, size_t len, uint32_t *bit);
-enum { RETRY_ON_DEFAULT = RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM | RETRY_RESET | RETRY_GATEWAY_ERROR | RETRY_TIMEOUT };
+enum {
+    RETRY_ON_DEFAULT = RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM | RETRY_RESET | RETRY_GATEWAY_ERROR | RETRY_TIMEOUT
+};
 
 struct policy_retry {
-    uint32_t attempts;          /* in all, the first included */
-    uint32_t on;                /* RETRY_* */
-    bool refused;               /* the free retry of what the peer refused; false: it counts as "maybe processed" */
+    uint32_t attempts;           /* in all, the first included */
+    uint32_t on;                 /* RETRY_* */
+    bool refused;                /* the free retry of what the peer refused; false: it counts as "maybe processed" */
     uint32_t per_try_timeout_ms; /* 0: none */
     uint32_t backoff_base_ms, backoff_max_ms;
     uint32_t budget_percent;    /* of the requests of the last 10 s */
@@ -124,24 +126,24 @@ struct policy_breaker {
 };
 
 struct policy {
-    uint32_t timeout_ms;          /* whole request; 0: none */
+    uint32_t timeout_ms; /* whole request; 0: none */
     uint32_t connect_timeout_ms;
-    uint32_t stream_idle_ms;      /* silence of a stream after its head; 0: none */
-    uint64_t response_max_bytes;  /* that mesh_request() collects */
+    uint32_t stream_idle_ms;     /* silence of a stream after its head; 0: none */
+    uint64_t response_max_bytes; /* that mesh_request() collects */
     uint32_t max_header_bytes;
-    uint32_t window_bytes;        /* HTTP/2 window of a stream */
+    uint32_t window_bytes; /* HTTP/2 window of a stream */
     uint32_t connection_idle_ms, connection_age_ms;
-    uint32_t silence_ms;          /* 250; 0: off */
+    uint32_t silence_ms; /* 250; 0: off */
     struct policy_retry retry;
     struct policy_breaker breaker;
-    const char *balance;          /* "least_request", ... ; owned by the cluster's strings */
+    const char *balance; /* "least_request", ... ; owned by the cluster's strings */
 };
 
 struct policy_tls {
-    const char *ca, *cert, *key;  /* files; NULL: none */
-    const char *server_name;      /* NULL: the target's host */
+    const char *ca, *cert, *key; /* files; NULL: none */
+    const char *server_name;     /* NULL: the target's host */
     bool insecure;
-    int min_version;              /* 12, 13 */
+    int min_version; /* 12, 13 */
 };
 
 /* ---- clusters and snapshots: model/snapshot.c ---- */
@@ -151,13 +153,13 @@ struct model_cluster {
     _Atomic uint32_t refs;
     char *name;
     enum model_protocol protocol;
-    char *authority;              /* of requests that set none: the target's host[:port], or the name */
-    char *proxy;                  /* NULL: none; "http://proxy:3128" */
+    char *authority; /* of requests that set none: the target's host[:port], or the name */
+    char *proxy;     /* NULL: none; "http://proxy:3128" */
     struct policy policy;
     struct policy_tls tls;
-    uint64_t identity;            /* hash of everything a connection depends on: TLS, protocol, proxy. A change of it
+    uint64_t identity; /* hash of everything a connection depends on: TLS, protocol, proxy. A change of it
                                      replaces the connections, other changes keep them */
-    char *strings;                /* where the policy's strings live */
+    char *strings;     /* where the policy's strings live */
 };
 
 /* Everything but the name is zero. NULL: out of memory. */
@@ -176,13 +178,14 @@ struct model_entry {
 struct model_snapshot {
     _Atomic uint32_t refs;
     uint64_t version;
-    const char *zone;             /* where this process runs; "" unknown. Owned */
+    const char *zone; /* where this process runs; "" unknown. Owned */
     size_t n;
-    struct model_entry *entries;  /* sorted by cluster name */
+    struct model_entry *entries; /* sorted by cluster name */
 };
 
 /* Takes references on what the entries hold. NULL: out of memory. */
-struct model_snapshot *model_snapshot_new(uint64_t version, const char *zone, const struct model_entry *entries, size_t n);
+struct model_snapshot *model_snapshot_new(uint64_t version, const char *zone, const struct model_entry *entries,
+                                          size_t n);
 struct model_snapshot *model_snapshot_ref(struct model_snapshot *snapshot);
 void model_snapshot_unref(struct model_snapshot *snapshot);
 /* NULL: no such cluster. */

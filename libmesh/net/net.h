@@ -22,11 +22,11 @@ struct net_tls;
 
 /* All strings are borrowed for net_tls_new() only. */
 struct net_tls_conf {
-    const char *ca;        /* PEM file; NULL: SSL_CERT_FILE, SSL_CERT_DIR, else the system's roots */
-    const char *cert;      /* PEM chain of the client certificate; NULL: none. With key, or neither */
-    const char *key;       /* PEM */
-    bool insecure;         /* the peer is not verified at all; the configuration must say so in words */
-    int min_version;       /* 12 or 13; 0: 12 */
+    const char *ca;   /* PEM file; NULL: SSL_CERT_FILE, SSL_CERT_DIR, else the system's roots */
+    const char *cert; /* PEM chain of the client certificate; NULL: none. With key, or neither */
+    const char *key;  /* PEM */
+    bool insecure;    /* the peer is not verified at all; the configuration must say so in words */
+    int min_version;  /* 12 or 13; 0: 12 */
 };
 
 /* Reads the files. MESH_ERR_INVALID, or MESH_ERR_TLS or MESH_ERR_IO with a sentence that names the file, MESH_ERR_NOMEM. */
@@ -79,10 +79,10 @@ struct net_dial;
 struct net_dial_conf {
     const struct addr *addrs; /* in order of preference; raced as RFC 8305 says. Copied (a unix path too) */
     size_t n_addrs;
-    uint64_t timeout_us;      /* whole, TLS handshake included */
-    struct net_tls *tls;      /* NULL: plain. A reference is taken */
-    const char *server_name;  /* verified, and sent as SNI unless it is an address; required with TLS. Copied */
-    const char *alpn;         /* "h2", "h2,http/1.1", NULL: none. Copied */
+    uint64_t timeout_us;     /* whole, TLS handshake included */
+    struct net_tls *tls;     /* NULL: plain. A reference is taken */
+    const char *server_name; /* verified, and sent as SNI unless it is an address; required with TLS. Copied */
+    const char *alpn;        /* "h2", "h2,http/1.1", NULL: none. Copied */
 };
 
 /* err 0: `stream` is yours. Else NULL and the fault: MESH_ERR_CONNECT, MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM. */
@@ -100,9 +100,9 @@ struct net_resolver;
 struct net_lookup;
 
 struct net_resolver_conf {
-    const char *servers;  /* "10.0.0.2,127.0.0.1:8600,[::1]:53"; NULL: the system's (resolv.conf). Copied */
-    uint32_t timeout_ms;  /* of the first try, doubled for each one after it; 0: 2000 */
-    uint32_t tries;       /* per server; 0: 2 */
+    const char *servers;     /* "10.0.0.2,127.0.0.1:8600,[::1]:53"; NULL: the system's (resolv.conf). Copied */
+    uint32_t timeout_ms;     /* of the first try, doubled for each one after it; 0: 2000 */
+    uint32_t tries;          /* per server; 0: 2 */
     const char *resolv_conf; /* NULL: /etc/resolv.conf. Copied */
 };
 
@@ -131,8 +131,8 @@ struct net_answer {
     size_t n_addrs;
     const struct net_srv *srvs; /* net_lookup_srv(): sorted by priority, then weight descending; no two are the same */
     size_t n_srvs;
-    bool partial;             /* one of A and AAAA was not answered: what is here is true, and maybe not everything */
-    const char *from;         /* "hosts file", "dns", "literal" */
+    bool partial;     /* one of A and AAAA was not answered: what is here is true, and maybe not everything */
+    const char *from; /* "hosts file", "dns", "literal" */
 };
 
 /* Everything in the answer is borrowed for the call. */

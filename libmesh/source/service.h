@@ -14,9 +14,9 @@ struct service_target {
 };
 
 struct service {
-    struct model_cluster *cluster;        /* a reference */
-    struct model_endpoints *endpoints;    /* static ones, READY; NULL when the targets must be resolved */
-    struct service_target *targets;       /* hosts and SRV names; of several, some may be addresses and unix sockets */
+    struct model_cluster *cluster;     /* a reference */
+    struct model_endpoints *endpoints; /* static ones, READY; NULL when the targets must be resolved */
+    struct service_target *targets;    /* hosts and SRV names; of several, some may be addresses and unix sockets */
     size_t n_targets;
 };
 

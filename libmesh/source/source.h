@@ -44,8 +44,8 @@ void conf_log_warnings(const struct conf *conf, struct observe *observe);
 struct source;
 
 struct source_conf {
-    struct loop *loop;            /* the source lives in it: everything below inside, unless marked */
-    const struct conf *conf;      /* copied */
+    struct loop *loop;       /* the source lives in it: everything below inside, unless marked */
+    const struct conf *conf; /* copied */
     struct observe *observe;
     /* A new snapshot, a reference of which is the receiver's. Inside, never from within source_want(). */
     void (*on_snapshot)(void *user, struct model_snapshot *snapshot);
