@@ -117,7 +117,7 @@ char *json_finish(struct json_writer *w)
 {
     char *text = NULL;
 
-    if (!w->failed)
+    if (!w->failed && buf_len(&w->out) > 0)
         text = mem_strndup((const char *) buf_bytes(&w->out), buf_len(&w->out));
     buf_free(&w->out);
     *w = (struct json_writer){ 0 };
