@@ -18,6 +18,7 @@ from certificates import Authority  # noqa: E402
 from load import Load  # noqa: E402
 from servers.executor import Executor  # noqa: E402
 from servers.haproxy import Haproxy  # noqa: E402
+from servers.knot import Knot, free_for_both  # noqa: E402
 from servers.nghttp2 import Nghttpd, Nghttpx  # noqa: E402
 from servers.nginx import Nginx  # noqa: E402
 from servers.process import Ports  # noqa: E402
@@ -28,6 +29,7 @@ PACKAGES = {
     "nghttpx": "nghttp2-proxy",
     "nginx": "nginx-light",
     "haproxy": "haproxy",
+    "knotd": "knot",
     "openssl": "openssl",
     "curl": "curl",
     "prlimit": "util-linux",
@@ -205,3 +207,10 @@ def services(**targets):
         return f"{scheme}://" + ",".join(member if isinstance(member, str) else member.endpoint for member in members)
 
     return "; ".join(f"{name}={target(given)}" for name, given in targets.items())
+
+
+@pytest.fixture
+def knot(servers, ports, tmp_path):
+    """A DNS server without records."""
+    need("knotd")
+    return servers.add(Knot(tmp_path / "knot", free_for_both(ports)))
