@@ -22,20 +22,31 @@ static void need(bool good, const char *what)
 
 /* ---- picks ---- */
 
+/* What a pick costs depends on these. */
+struct crowd_conf {
+    size_t n;
+    bool weighted, half_slow; /* slow ones make `adaptive` look at as many candidates as it ever does */
+};
+
 struct crowd {
     struct balance_endpoint *endpoints;
     struct balance_endpoint **pointers;
     struct balance_view view;
 };
 
-static void crowd_make(struct crowd *crowd, size_t n, bool weighted)
+static void crowd_make(struct crowd *crowd, const struct crowd_conf *conf)
 {
+    size_t n = conf->n;
+
     *crowd = (struct crowd){ mem_array(n, sizeof *crowd->endpoints), mem_array(n, sizeof *crowd->pointers), { 0 } };
     need(crowd->endpoints && crowd->pointers, "no memory");
     for (size_t i = 0; i < n; i++) {
-        crowd->endpoints[i].weight = weighted ? 1 + (uint32_t) (i % 7) : 1;
-        crowd->endpoints[i].active = (uint32_t) (i % 5);
-        crowd->pointers[i] = &crowd->endpoints[i];
+        struct balance_endpoint *endpoint = &crowd->endpoints[i];
+
+        endpoint->weight = conf->weighted ? 1 + (uint32_t) (i % 7) : 1;
+        endpoint->active = (uint32_t) (i % 5);
+        balance_answered(endpoint, conf->half_slow && i % 2 ? 9000 : 1000 + i % 500, US_PER_S);
+        crowd->pointers[i] = endpoint;
     }
     need(balance_view_build(&crowd->view, crowd->pointers, n), "no memory");
 }
@@ -47,52 +58,64 @@ static void crowd_free(struct crowd *crowd)
     mem_free(crowd->endpoints);
 }
 
-/* Picks as requests do them: who is picked has one more in flight until a few later ones have been picked. */
+/* Picks as requests do them, a hundred thousand a second: who is picked has one more in flight until a few later ones have
+ * been picked. */
 static double pick_ns(const struct balance_ops *policy, struct crowd *crowd)
 {
-    enum { IN_FLIGHT = 64 };
+    enum { IN_FLIGHT = 64, EVERY_US = 10 };
     size_t in_flight[IN_FLIGHT] = { 0 };
-    const struct balance_hint hint = { 0 };
-    struct balancer *balancer = policy->make();
+    struct balance_hint hint = { .now_us = US_PER_S, .idempotent = true };
+    struct balancer *balancer = policy->make(&(struct balance_conf){ 0 });
     struct rand dice;
     uint64_t began;
 
-    need(balancer != NULL, "no memory");
+    need(balancer && balance_prepare(balancer, &crowd->view), "no memory");
     rand_seed_with(&dice, 1);
     began = clock_now_us();
     for (size_t i = 0; i < PICKS; i++) {
         size_t *slot = &in_flight[i % IN_FLIGHT];
 
         if (i >= IN_FLIGHT)
-            atomic_fetch_sub_explicit(&crowd->endpoints[*slot].active, 1, memory_order_relaxed);
+            balance_ended(&crowd->endpoints[*slot]);
+        hint.key = rand_u64(&dice);
+        hint.now_us += EVERY_US;
         *slot = (size_t) balance_pick(balancer, &crowd->view, &hint, &dice);
-        atomic_fetch_add_explicit(&crowd->endpoints[*slot].active, 1, memory_order_relaxed);
+        balance_began(&crowd->endpoints[*slot], hint.now_us);
     }
     began = clock_now_us() - began;
     policy->free(balancer);
     return (double) began * 1e3 / PICKS;
 }
 
+static const char *truth(bool value)
+{
+    return value ? "true" : "false";
+}
+
+static void measure_policy(const struct balance_ops *policy, const struct crowd_conf *conf, const char **comma)
+{
+    struct crowd crowd;
+
+    need(policy != NULL, "a policy is missing");
+    crowd_make(&crowd, conf);
+    printf("%s{\"policy\": \"%s\", \"endpoints\": %zu, \"weighted\": %s, \"half_slow\": %s, \"ns\": %.1f}", *comma,
+           policy->name, conf->n, truth(conf->weighted), truth(conf->half_slow), pick_ns(policy, &crowd));
+    crowd_free(&crowd);
+    *comma = ", ";
+}
+
 static void measure_picks(void)
 {
-    static const char *const names[] = { "least_request", "round_robin", "random" };
-    static const size_t sizes[] = { FEW, MANY };
+    static const char *const names[] = { "adaptive", "least_request", "round_robin", "random" };
+    static const struct crowd_conf confs[] = {
+        { FEW, false, false }, { FEW, true, false }, { MANY, false, false }, { MANY, true, false }
+    };
     const char *comma = "";
 
     printf("\"picks\": [");
-    for (size_t i = 0; i < COUNT_OF(names) * COUNT_OF(sizes) * 2; i++) {
-        const struct balance_ops *policy = balance_find(names[i / 4]);
-        size_t n = sizes[i / 2 % 2];
-        bool weighted = i % 2;
-        struct crowd crowd;
-
-        need(policy != NULL, names[i / 4]);
-        crowd_make(&crowd, n, weighted);
-        printf("%s{\"policy\": \"%s\", \"endpoints\": %zu, \"weighted\": %s, \"ns\": %.1f}", comma, names[i / 4], n,
-               weighted ? "true" : "false", pick_ns(policy, &crowd));
-        crowd_free(&crowd);
-        comma = ", ";
-    }
+    for (size_t i = 0; i < COUNT_OF(names) * COUNT_OF(confs); i++)
+        measure_policy(balance_find(names[i / COUNT_OF(confs)]), &confs[i % COUNT_OF(confs)], &comma);
+    measure_policy(&balance_adaptive, &(struct crowd_conf){ MANY, false, true }, &comma);
     printf("], ");
 }
 

@@ -11,7 +11,8 @@ if(MESH_SANITIZE)
   set(hang_guard 300)
 endif()
 
-file(GLOB helper_sources CONFIGURE_DEPENDS tests/*.c tests/support/*.c tests/component/*.c tests/unit/*/*.c)
+file(GLOB helper_sources CONFIGURE_DEPENDS tests/*.c tests/support/*.c tests/component/*.c tests/sim/*.c
+     tests/unit/*/*.c)
 set(test_sources ${helper_sources})
 list(FILTER test_sources INCLUDE REGEX "_test\\.c$")
 list(FILTER helper_sources EXCLUDE REGEX "_test\\.c$")
@@ -40,8 +41,13 @@ foreach(source ${test_sources})
   set_property(GLOBAL APPEND PROPERTY mesh_ring_${ring} ${target})
 endforeach()
 
-# `ninja unit`, `ninja component`: build what one ring needs.
-foreach(ring unit component)
+# Millions of requests in virtual time: fewer of them where each takes long.
+if(MESH_SANITIZE OR MESH_COVERAGE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set_tests_properties(sim/balance PROPERTIES ENVIRONMENT "${sanitizer_environment};MESH_SIM_SEEDS=1")
+endif()
+
+# `ninja unit`, `ninja component`, `ninja sim`: build what one ring needs.
+foreach(ring unit component sim)
   get_property(targets GLOBAL PROPERTY mesh_ring_${ring})
   add_custom_target(${ring} DEPENDS ${targets})
 endforeach()

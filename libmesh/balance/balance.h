@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door of balance/: which of a cluster's usable endpoints gets the next attempt. Pure: dice are an argument, one algorithm
- * a file behind a table of functions. */
+/* The door of balance/: which of a cluster's usable endpoints gets the next attempt. Pure: time and dice are arguments, one
+ * algorithm a file behind a table of functions.
+ *
+ * Vocabulary
+ *   figures   what attempts have told about an endpoint; kept whatever the policy is (figures.c)
+ *   view      the endpoints to choose from, fixed until their set, their health or a weight changes (view.c)
+ *   even      a view in which everybody has the same weight, and all of it */
 #ifndef BALANCE_BALANCE_H
 #define BALANCE_BALANCE_H
 
@@ -10,50 +15,100 @@
 
 #include "base/base.h"
 
-/* What a balancer knows of one endpoint. Shared by all loops: relaxed atomics. */
+/* ---- figures: balance/figures.c ---- */
+
+/* A value in microseconds and the millisecond it was true at, in one word, so that loops always see the two together. */
+typedef _Atomic uint64_t balance_figure;
+
+/* What balancers know of one endpoint. Zeroed but for weight and hash_key. Shared by all loops: relaxed atomics. */
 struct balance_endpoint {
-    _Atomic uint32_t active; /* attempts in flight */
-    _Atomic uint32_t weight; /* 1 and up */
+    balance_figure peak;        /* latency: up at once, down with 10 s */
+    balance_figure mean;        /* latency: moving mean over 2 s */
+    balance_figure penalty;     /* of failures: down with 2 s, halved by each success */
+    _Atomic uint32_t active;    /* attempts in flight */
+    _Atomic uint32_t failures;  /* in a row */
+    _Atomic uint32_t picked_ms; /* when the last attempt began */
+    _Atomic uint32_t weight;    /* 1 and up; a change needs a new view */
+    _Atomic uint32_t
+        withheld; /* how much of the weight does not count now (slow start), in 1/65536: a change counts at once */
+    const char *hash_key; /* its name on rings: "10.0.0.7:8080" */
 };
 
-/* The endpoints to choose from. Rebuilt when their set or their health changes, never per request. */
+enum { BALANCE_WHOLE = 65536 };
+
+/* An attempt begins, and ends, on the endpoint. */
+void balance_began(struct balance_endpoint *endpoint, uint64_t now_us);
+void balance_ended(struct balance_endpoint *endpoint);
+/* It got a usable answer; latency 0: not measured. */
+void balance_answered(struct balance_endpoint *endpoint, uint64_t latency_us, uint64_t now_us);
+/* It failed by the endpoint's fault: no connection, reset, timeout, 5xx, 408, 429. Not what our own side ended or refused,
+ * nor any other 4xx. */
+void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us);
+
+/* The figures in microseconds, for balancers and for whoever shows them; 0: not known, or none. */
+float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us);
+float balance_mean_us(const struct balance_endpoint *endpoint);
+float balance_penalty_us(const struct balance_endpoint *endpoint, uint64_t now_us);
+uint64_t balance_idle_ms(const struct balance_endpoint *endpoint, uint64_t now_us);
+
+/* ---- views: balance/view.c ---- */
+
+/* Rebuilt when the set, the health or a weight of its endpoints changes, never per request. An empty one is all zeros. */
 struct balance_view {
     size_t n;
     struct balance_endpoint **endpoints;
-    uint64_t *weight_sums; /* running sums of the weights; NULL: all weights are equal */
+    bool even;             /* neither weights nor slow start: any endpoint is as likely as any other */
+    uint64_t *weight_sums; /* running sums of the weights; NULL: all are equal */
+    uint32_t *guide;       /* with weight_sums: where the search for each n-th of the sum begins */
 };
 
-/* An empty view is all zeros. False: out of memory, the view stays as it was. The endpoints are borrowed. */
+/* False: out of memory, the view stays as it was. The endpoints are borrowed. */
 bool balance_view_build(struct balance_view *view, struct balance_endpoint *const *endpoints, size_t n);
 void balance_view_free(struct balance_view *view);
-/* The endpoint whose share of the sum of weights covers `at` (below the sum); only with unequal weights. */
-size_t balance_view_at_weight(const struct balance_view *view, uint64_t at);
-/* One endpoint at random, by weight; n is not 0. */
+/* The endpoint whose share of the sum of weights covers the point `at` of 2^64 of it. */
+size_t balance_view_at(const struct balance_view *view, uint64_t at);
+/* One endpoint at random, by what counts of its weight; n is not 0. */
 size_t balance_view_sample(const struct balance_view *view, struct rand *dice);
+/* Whether slow start lets the endpoint pass for one draw. */
+bool balance_admits(const struct balance_endpoint *endpoint, struct rand *dice);
+
+/* ---- policies ---- */
 
 /* What the attempt asks for. */
 struct balance_hint {
+    uint64_t now_us;
     uint64_t key;                          /* of hashing policies */
     struct balance_endpoint *const *tried; /* by earlier attempts: not again while there is another */
     size_t n_tried;
+    bool idempotent; /* it may serve to try out an endpoint that is likely to be worse */
+};
+
+bool balance_was_tried(const struct balance_hint *hint, const struct balance_endpoint *endpoint);
+
+/* What policies can be told; zeros are the defaults. */
+struct balance_conf {
+    uint64_t ring_min_size, ring_max_size;
 };
 
 struct balancer;
 
 struct balance_ops {
     const char *name;
-    struct balancer *(*make)(void); /* NULL: out of memory */
-    /* Index into the view, whose n is not 0. */
+    struct balancer *(*make)(const struct balance_conf *conf); /* NULL: out of memory */
+    /* Makes tables for a view; NULL: needs none. False: out of memory, the tables stay as they were. */
+    bool (*prepare)(struct balancer *self, const struct balance_view *view);
+    /* Index into the view, whose n is not 0, and for which it is prepared. */
     size_t (*pick)(struct balancer *self, const struct balance_view *view, const struct balance_hint *hint,
                    struct rand *dice);
     void (*free)(struct balancer *self);
 };
 
-/* First member of each. */
+/* First member of each. One a cluster and loop: not shared by threads. */
 struct balancer {
     const struct balance_ops *ops;
 };
 
+extern const struct balance_ops balance_adaptive;
 extern const struct balance_ops balance_least_request;
 extern const struct balance_ops balance_round_robin;
 extern const struct balance_ops balance_random;
@@ -61,6 +116,8 @@ extern const struct balance_ops balance_random;
 /* NULL: no policy of that name. */
 const struct balance_ops *balance_find(const char *name);
 
+/* Before the first pick from a view. False: out of memory, the balancer still serves the view it was prepared for before. */
+bool balance_prepare(struct balancer *self, const struct balance_view *view);
 /* The policy's choice; when that was tried already and another is left, one that was not, nearest after it.
  * An index into the view; -1 when the view is empty. */
 int64_t balance_pick(struct balancer *self, const struct balance_view *view, const struct balance_hint *hint,

@@ -5,8 +5,9 @@
 
 static struct balancer self = { &balance_least_request };
 
-static struct balancer *make(void)
+static struct balancer *make(const struct balance_conf *conf)
 {
+    (void) conf;
     return &self;
 }
 
@@ -29,9 +30,11 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     if (view->n == 1)
         return a;
     b = balance_view_sample(view, dice);
-    if (b == a) /* two different ones, or an idle endpoint may lose to a busy one drawn twice */
+    /* Two different ones, or an idle endpoint may lose to a busy one drawn twice. Not with weights: a light endpoint would be in
+     * half of the pairs of three. */
+    if (b == a && view->even)
         b = (a + 1 + (size_t) rand_below(dice, view->n - 1)) % view->n;
     return active(view, b) < active(view, a) ? b : a;
 }
 
-const struct balance_ops balance_least_request = { "least_request", make, pick, drop };
+const struct balance_ops balance_least_request = { "least_request", make, NULL, pick, drop };

@@ -4,8 +4,9 @@
 
 static struct balancer self = { &balance_random };
 
-static struct balancer *make(void)
+static struct balancer *make(const struct balance_conf *conf)
 {
+    (void) conf;
     return &self;
 }
 
@@ -21,4 +22,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return balance_view_sample(view, dice);
 }
 
-const struct balance_ops balance_random = { "random", make, pick, drop };
+const struct balance_ops balance_random = { "random", make, NULL, pick, drop };

@@ -3,6 +3,9 @@
  * as often as its weight says, well mixed (a low-discrepancy walk by the golden ratio). */
 #include "balance/balance.h"
 
+/* Endpoints that slow start may let pass in one pick. */
+enum { MOST_PASSED = 16 };
+
 struct round_robin {
     struct balancer balancer;
     uint64_t turn;
@@ -10,10 +13,11 @@ struct round_robin {
     bool begun;
 };
 
-static struct balancer *make(void)
+static struct balancer *make(const struct balance_conf *conf)
 {
     struct round_robin *self = mem_zalloc(sizeof *self);
 
+    (void) conf;
     if (!self)
         return NULL;
     self->balancer.ops = &balance_round_robin;
@@ -25,19 +29,19 @@ static void drop(struct balancer *balancer)
     mem_free(balancer);
 }
 
-static size_t pick_weighted(struct round_robin *self, const struct balance_view *view)
+static size_t next(struct round_robin *self, const struct balance_view *view)
 {
-    __extension__ typedef unsigned __int128 wide;
-    uint64_t sum = view->weight_sums[view->n - 1];
-
+    if (!view->weight_sums)
+        return (size_t) (self->turn++ % view->n);
     self->phase += UINT64_C(0x9e3779b97f4a7c15);
-    return balance_view_at_weight(view, (uint64_t) (((wide) self->phase * sum) >> 64));
+    return balance_view_at(view, self->phase);
 }
 
 static size_t pick(struct balancer *balancer, const struct balance_view *view, const struct balance_hint *hint,
                    struct rand *dice)
 {
     struct round_robin *self = CONTAINER_OF(balancer, struct round_robin, balancer);
+    size_t at;
 
     (void) hint;
     if (!self->begun) { /* clients that start together do not all begin with the same endpoint */
@@ -45,7 +49,10 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
         self->phase = rand_u64(dice);
         self->begun = true;
     }
-    return view->weight_sums ? pick_weighted(self, view) : (size_t) (self->turn++ % view->n);
+    at = next(self, view);
+    for (int i = 0; !view->even && i < MOST_PASSED && !balance_admits(view->endpoints[at], dice); i++)
+        at = next(self, view);
+    return at;
 }
 
-const struct balance_ops balance_round_robin = { "round_robin", make, pick, drop };
+const struct balance_ops balance_round_robin = { "round_robin", make, NULL, pick, drop };

@@ -11,8 +11,9 @@
 static struct balancer *balancer_for(const struct model_cluster *conf)
 {
     const struct balance_ops *ops = balance_find(conf->policy.balance);
+    const struct balance_conf balance = { 0 };
 
-    return (ops ? ops : &balance_least_request)->make();
+    return (ops ? ops : &balance_adaptive)->make(&balance);
 }
 
 int32_t cluster_new(const struct cluster_env *env, const struct model_entry *entry, struct cluster_shared *shared,
