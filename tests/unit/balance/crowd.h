@@ -11,7 +11,7 @@ enum { CROWD_MOST = 128 };
 struct crowd {
     size_t n;
     struct balance_endpoint endpoints[CROWD_MOST];
-    char names[CROWD_MOST][24];
+    char names[CROWD_MOST][40];
     struct balance_view view;
     struct balancer *balancer;
     struct balance_hint hint;
