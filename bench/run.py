@@ -22,6 +22,9 @@ from peers import Envoy, Server, envoy_version, make_certificate
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+WARM_UP = 0.1  # seconds before each measuring
+START = 0.1  # seconds that starting and ending a program takes, about
+
 
 def numbers(text):
     return [int(word) for word in text.split(",")]
@@ -30,8 +33,8 @@ def numbers(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="h2c and 16 B only, short rounds: under two minutes")
-    parser.add_argument("--rounds", type=int, help="rounds a setting (3; quick: 5)")
-    parser.add_argument("--seconds", type=float, help="measured in each round (2; quick: 0.4)")
+    parser.add_argument("--rounds", type=int, help="rounds a setting (9; quick: 5)")
+    parser.add_argument("--seconds", type=float, help="measured in each round (0.6; quick: 0.4)")
     parser.add_argument("--callers", type=numbers, default=[1, 8, 64], help="threads, or calls in flight (1,8,64)")
     parser.add_argument("--bodies", type=numbers, help="bytes (16,1024; quick: 16)")
     parser.add_argument("--transports", type=lambda text: text.split(","), help="h2c,tls (quick: h2c)")
@@ -41,8 +44,8 @@ def parse_arguments():
     parser.add_argument("--envoy", default="", help="Envoy's program; empty: without it")
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "out/results.json", help="where the results go")
     arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (5 if arguments.quick else 3)
-    arguments.seconds = arguments.seconds or (0.4 if arguments.quick else 2.0)
+    arguments.rounds = arguments.rounds or (5 if arguments.quick else 9)
+    arguments.seconds = arguments.seconds or (0.4 if arguments.quick else 0.6)
     arguments.bodies = arguments.bodies or ([16] if arguments.quick else [16, 1024])
     arguments.transports = arguments.transports or (["h2c"] if arguments.quick else ["h2c", "tls"])
     return arguments
@@ -54,15 +57,16 @@ def chosen(only):
 
 
 def run_rounds(runner, contenders, setting, arguments):
-    """{name: figures or None a round} and {name: why it was given up}. Who goes first changes from round to round."""
+    """{name: figures or None a round} and {name: why a round failed}. Who goes first changes from round to round. Who never
+    succeeds is not tried again and again."""
     rounds, failed = {c.name: [] for c in contenders}, {}
     for number in range(arguments.rounds):
         turn = number % len(contenders)
         for contender in contenders[turn:] + contenders[:turn]:
             figures = None
-            if contender.name not in failed:
+            if contender.name not in failed or any(rounds[contender.name]):
                 try:
-                    figures = runner.run(contender, setting, arguments.seconds, 0.2)
+                    figures = runner.run(contender, setting, arguments.seconds, WARM_UP)
                 except Missing as why:
                     failed[contender.name] = str(why)
             rounds[contender.name].append(figures)
@@ -80,7 +84,7 @@ def compare(runner, contenders, setting, arguments):
             "transport": setting.transport,
             "body": setting.body,
             "contender": contender.name,
-            "failed": failed.get(contender.name) if contender.name in failed or not mine else None,
+            "failed": failed.get(contender.name),
             "median": table.medians(mine) if mine else None,
             "ratio": ratio,
             "verdict": table.judge(contender, setting, ratio),
@@ -114,7 +118,7 @@ def start_envoy(stack, arguments, folder, server, ca):
 def measure_calls(arguments):
     settings = [Setting(c, t, b) for t in arguments.transports for b in arguments.bodies for c in arguments.callers]
     contenders = chosen(arguments.only)
-    minutes = len(settings) * len(contenders) * arguments.rounds * (arguments.seconds + 0.3) / 60
+    minutes = len(settings) * len(contenders) * arguments.rounds * (arguments.seconds + WARM_UP + START) / 60
     print(f"{len(settings)} settings, {len(contenders)} contenders, {arguments.rounds} rounds of {arguments.seconds} s: "
           f"about {minutes:.0f} min", flush=True)
     with contextlib.ExitStack() as stack:

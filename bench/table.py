@@ -67,13 +67,14 @@ def heading():
 
 
 def row(result):
-    if result["failed"]:
+    if not result["median"]:
         return f"{result['contender']:{NAME_WIDTH}}  not measured: {result['failed']}"
     line = f"{result['contender']:{NAME_WIDTH}}"
     line += "".join(f"{cell(result['median'], figure, form):>{width}}" for _, width, figure, form in COLUMNS)
     ratio = result["ratio"]
     line += "".join(f"{ratio[figure]:>{width}.2f}" if ratio else " " * width for _, width, figure in RATIO_COLUMNS)
-    return f"{line}  {verdict_text(result['verdict'])}".rstrip()
+    line = f"{line}  {verdict_text(result['verdict'])}".rstrip()
+    return line + (f"  (a round failed: {result['failed']})" if result["failed"] else "")
 
 
 def print_setting(setting, results):

@@ -30,11 +30,15 @@ void histogram_add(struct histogram *histogram, uint64_t ns)
 {
     histogram->counts[bucket_of(ns)]++;
     histogram->n++;
+    if (ns > histogram->most_ns)
+        histogram->most_ns = ns;
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from)
 {
     into->n += from->n;
+    if (from->most_ns > into->most_ns)
+        into->most_ns = from->most_ns;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         into->counts[i] += from->counts[i];
 }

@@ -9,6 +9,7 @@ enum { HISTOGRAM_STEPS = 64, HISTOGRAM_OCTAVES = 32, HISTOGRAM_BUCKETS = HISTOGR
 
 struct histogram {
     uint64_t n;
+    uint64_t most_ns;
     uint32_t counts[HISTOGRAM_BUCKETS];
 };
 

@@ -143,9 +143,9 @@ static void print(const struct load_options *options, const struct moment *a, co
 
     if (latencies->n == 0)
         load_fail("no call ended in %.1f s", seconds);
-    printf("{\"calls\": %.0f, \"seconds\": %.3f, \"calls_per_s\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, ", calls,
-           seconds, calls / seconds, histogram_quantile(latencies, 0.5) / 1e3,
-           histogram_quantile(latencies, 0.99) / 1e3);
+    printf("{\"calls\": %.0f, \"seconds\": %.3f, \"calls_per_s\": %.1f, ", calls, seconds, calls / seconds);
+    printf("\"p50_us\": %.2f, \"p99_us\": %.2f, \"max_us\": %.0f, ", histogram_quantile(latencies, 0.5) / 1e3,
+           histogram_quantile(latencies, 0.99) / 1e3, (double) latencies->most_ns / 1e3);
     printf("\"cpu_us_per_call\": %.3f, \"server_cpu_us_per_call\": %.3f, \"proxy_cpu_us_per_call\": %.3f, ",
            (b->client_us - a->client_us) / calls, (b->server_us - a->server_us) / calls,
            (b->proxy_us - a->proxy_us) / calls);
