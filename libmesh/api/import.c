@@ -4,13 +4,16 @@
 
 #include "api/api.h"
 
+/* No struct of any version is larger: such a size was never set, and that much memory is not the caller's to be read. */
+enum { LARGEST = 4096 };
+
 int32_t api_import(void *ours, size_t our_size, const void *theirs, size_t least, struct fault *fault)
 {
     const unsigned char *bytes = theirs;
     uint32_t size;
 
     memcpy(&size, theirs, sizeof size);
-    if (size < least)
+    if (size < least || size > LARGEST)
         return fault_set(fault, MESH_ERR_INVALID, "the options' size is %u: set it to sizeof the struct", size);
     for (size_t i = our_size; i < size; i++)
         if (bytes[i] != 0)
