@@ -80,8 +80,7 @@ static void a_server_that_never_says_what_it_speaks(void **state)
 static void a_mute_server_is_no_connection(void **state)
 {
     struct h2_server *server = h2_server_start(&(struct h2_server_conf){ .mute = true });
-    struct mesh_client *client = client_of_server(
-        server, PAIRS("connect_timeout_ms", "100", "retry.attempts", "2"));
+    struct mesh_client *client = client_of_server(server, PAIRS("connect_timeout_ms", "100", "retry.attempts", "2"));
     struct answer answer = get(client, "/ok", NULL);
 
     (void) state;

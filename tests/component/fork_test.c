@@ -65,8 +65,8 @@ static void count_descriptors(uint16_t port, unsigned *connections, unsigned *ep
         snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
         if (readlink(path, what, sizeof what - 1) > 0 && strstr(what, "eventpoll"))
             ++*epolls;
-        if (getpeername(atoi(entry->d_name), (struct sockaddr *) &name, &len) == 0 && name.sin_family == AF_INET &&
-            ntohs(name.sin_port) == port)
+        if (getpeername((int) strtol(entry->d_name, NULL, 10), (struct sockaddr *) &name, &len) == 0 &&
+            name.sin_family == AF_INET && ntohs(name.sin_port) == port)
             ++*connections;
     }
     closedir(dir);

@@ -512,18 +512,6 @@ static void wrong_arguments_are_refused(void **state)
 
 /* ---- the application's own loop ---- */
 
-static unsigned threads_of_this_process(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[128];
-    unsigned n = 0;
-
-    while (fgets(line, sizeof line, file))
-        sscanf(line, "Threads: %u", &n);
-    fclose(file);
-    return n;
-}
-
 static int32_t turn(struct fixture *f, struct mesh_event *events, uint32_t max)
 {
     struct pollfd fd = { .fd = mesh_loop_fd(f->client), .events = POLLIN };
@@ -538,7 +526,8 @@ static void without_threads(void **state)
     enum { ALL = 300, AT_ONCE = 20 };
     struct fixture f = begin(PAIRS("threads", "none"));
     struct mesh_event events[MOST_EVENTS];
-    unsigned started = 0, ended = 0, before = threads_of_this_process();
+    unsigned long long before = process_status("Threads");
+    unsigned started = 0, ended = 0;
 
     (void) state;
     assert_true(mesh_loop_fd(f.client) >= 0);
@@ -553,7 +542,7 @@ static void without_threads(void **state)
             is_answer(&events[i], events[i].tag, 0, 200);
         ended += (unsigned) n;
     }
-    assert_int_equal(threads_of_this_process(), before);
+    assert_int_equal(process_status("Threads"), before);
     end(&f);
 }
 

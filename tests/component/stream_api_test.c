@@ -80,14 +80,7 @@ static void trailers_say(struct mesh_stream *stream, uint64_t bytes, uint64_t su
 /* The most memory this process has had, bytes. */
 static uint64_t resident(void)
 {
-    FILE *file = fopen("/proc/self/status", "r");
-    unsigned long long kib = 0;
-    char line[128];
-
-    while (fgets(line, sizeof line, file))
-        sscanf(line, "VmHWM: %llu", &kib);
-    fclose(file);
-    return (uint64_t) kib << 10;
+    return process_status("VmHWM") << 10;
 }
 
 static void reset_peak(void)

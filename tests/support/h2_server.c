@@ -1,509 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scripted HTTP/2 server: one thread, poll(), a session a connection. */
-#include "support/h2_server.h"
+#include "support/h2_script.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <nghttp2/nghttp2.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MOST_CONNS = 2048, MOST_IDS = 1024, ID_TEXT = 48, PIECE = 16384 };
-
-struct stream {
-    struct stream *next;
-    struct conn *conn;
-    int32_t id;
-    char path[160], request_id[ID_TEXT], attempt[16], behaviour[24];
-    uint64_t due_ms; /* 0: not waiting */
-    bool answered, body_ended, executed;
-    uint64_t received, sum;
-    uint64_t given, to_give; /* generated answer */
-    bool generates, with_sum, endless;
-    uint8_t *held; /* echo: received and not sent back yet */
-    size_t held_start, held_len, held_cap;
-};
-
-struct conn {
-    struct h2_server *server;
-    int fd;
-    nghttp2_session *session;
-    struct stream *streams;
-    uint8_t *out;
-    size_t out_start, out_len, out_cap;
-    uint64_t sent, next_drip_ms;
-    bool dead;
-};
-
-struct h2_server {
-    struct h2_server_conf conf;
-    char name[32], path[108];
-    uint16_t port;
-    int listener, wake;
-    pthread_t thread;
-    struct conn *conns[MOST_CONNS];
-    size_t n_conns;
-
-    pthread_mutex_t lock; /* what follows */
-    bool stop;
-    unsigned seen, accepted, open, n_streams;
-    struct {
-        char id[ID_TEXT];
-        struct h2_record record;
-    } ids[MOST_IDS];
-    size_t n_ids;
-};
-
-/* The server is no test: what goes wrong in it ends the program. */
-static void need(bool ok, const char *what)
-{
-    if (ok)
-        return;
-    fprintf(stderr, "h2_server: %s: %s\n", what, strerror(errno));
-    abort();
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
-}
-
-/* ---- records ---- */
-
-static struct h2_record *record_of(struct h2_server *server, const char *id)
-{
-    for (size_t i = 0; i < server->n_ids; i++)
-        if (strcmp(server->ids[i].id, id) == 0)
-            return &server->ids[i].record;
-    need(server->n_ids < MOST_IDS, "too many x-id values");
-    snprintf(server->ids[server->n_ids].id, ID_TEXT, "%s", id);
-    return &server->ids[server->n_ids++].record;
-}
-
-/* Returns how many requests of this id had been seen before. */
-static unsigned note_seen(struct stream *stream)
-{
-    struct h2_server *server = stream->conn->server;
-    struct h2_record *record;
-    unsigned before = 0;
-    size_t used;
-
-    pthread_mutex_lock(&server->lock);
-    server->seen++;
-    if (stream->request_id[0]) {
-        record = record_of(server, stream->request_id);
-        before = record->seen++;
-        used = strlen(record->attempts);
-        snprintf(record->attempts + used, sizeof record->attempts - used, "%s%s", used ? "," : "",
-                 stream->attempt[0] ? stream->attempt : "-");
-    }
-    pthread_mutex_unlock(&server->lock);
-    return before;
-}
-
-static void note_executed(struct stream *stream)
-{
-    struct h2_server *server = stream->conn->server;
-
-    stream->executed = true;
-    if (!stream->request_id[0])
-        return;
-    pthread_mutex_lock(&server->lock);
-    record_of(server, stream->request_id)->executed++;
-    pthread_mutex_unlock(&server->lock);
-}
-
-static void note_bytes(struct stream *stream, size_t len)
-{
-    struct h2_server *server = stream->conn->server;
-
-    if (!stream->request_id[0])
-        return;
-    pthread_mutex_lock(&server->lock);
-    record_of(server, stream->request_id)->bytes += len;
-    pthread_mutex_unlock(&server->lock);
-}
-
-static void count_streams(struct h2_server *server, int by)
-{
-    pthread_mutex_lock(&server->lock);
-    server->n_streams += (unsigned) by;
-    pthread_mutex_unlock(&server->lock);
-}
-
-/* ---- answering ---- */
-
-static uint64_t argument(const struct stream *stream, const char *key)
-{
-    const char *at = strchr(stream->path, '?');
-    size_t len = strlen(key);
-
-    while (at) {
-        at++;
-        if (strncmp(at, key, len) == 0 && at[len] == '=')
-            return strtoull(at + len + 1, NULL, 10);
-        at = strchr(at, '&');
-    }
-    return 0;
-}
-
-static nghttp2_nv pair(const char *name, const char *value)
-{
-    return (nghttp2_nv){ (uint8_t *) (uintptr_t) name, (uint8_t *) (uintptr_t) value, strlen(name), strlen(value),
-                         NGHTTP2_NV_FLAG_NONE };
-}
-
-static void submit_trailers(struct stream *stream)
-{
-    char bytes[24], sum[24];
-    nghttp2_nv trailers[2];
-
-    snprintf(bytes, sizeof bytes, "%llu", (unsigned long long) (stream->generates ? stream->given : stream->received));
-    snprintf(sum, sizeof sum, "%llu", (unsigned long long) stream->sum);
-    trailers[0] = pair("x-bytes", bytes);
-    trailers[1] = pair("x-sum", sum);
-    nghttp2_submit_trailer(stream->conn->session, stream->id, trailers, 2);
-}
-
-static size_t generate(struct stream *stream, uint8_t *buf, size_t cap)
-{
-    size_t n = stream->to_give - stream->given < cap ? (size_t) (stream->to_give - stream->given) : cap;
-
-    for (size_t i = 0; i < n; i++)
-        buf[i] = h2_pattern(stream->given + i);
-    stream->sum = h2_sum(stream->sum, buf, n);
-    stream->given += n;
-    return n;
-}
-
-static size_t give_back(struct stream *stream, uint8_t *buf, size_t cap)
-{
-    size_t n = stream->held_len < cap ? stream->held_len : cap;
-
-    if (n > 0)
-        memcpy(buf, stream->held + stream->held_start, n);
-    stream->held_start += n;
-    stream->held_len -= n;
-    nghttp2_session_consume(stream->conn->session, stream->id, n); /* back-pressure reaches the client */
-    return n;
-}
-
-static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, size_t cap, uint32_t *flags,
-                           nghttp2_data_source *source, void *user)
-{
-    struct stream *stream = source->ptr;
-    size_t n = stream->generates ? generate(stream, buf, cap) : give_back(stream, buf, cap);
-    bool end = stream->generates ? stream->given == stream->to_give && !stream->endless
-                                 : stream->body_ended && stream->held_len == 0;
-
-    (void) session, (void) id, (void) user;
-    if (!end)
-        return n > 0 ? (ssize_t) n : NGHTTP2_ERR_DEFERRED;
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (stream->with_sum) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        submit_trailers(stream);
-    }
-    return (ssize_t) n;
-}
-
-static void answer(struct stream *stream, unsigned status, const char *retry_after, bool has_body)
-{
-    nghttp2_data_provider body = { .source.ptr = stream, .read_callback = read_answer };
-    char code[12];
-    nghttp2_nv head[3];
-    size_t n = 0;
-
-    snprintf(code, sizeof code, "%u", status);
-    head[n++] = pair(":status", code);
-    head[n++] = pair("x-server", stream->conn->server->name);
-    if (retry_after)
-        head[n++] = pair("retry-after", retry_after);
-    stream->answered = true;
-    nghttp2_submit_response(stream->conn->session, stream->id, head, n, has_body ? &body : NULL);
-}
-
-static void hold(struct stream *stream, const uint8_t *bytes, size_t len)
-{
-    if (stream->held_start > 0 && stream->held_start + stream->held_len + len > stream->held_cap) {
-        memmove(stream->held, stream->held + stream->held_start, stream->held_len);
-        stream->held_start = 0;
-    }
-    if (stream->held_len + len > stream->held_cap) {
-        stream->held_cap = (stream->held_len + len) * 2;
-        stream->held = realloc(stream->held, stream->held_cap);
-        need(stream->held != NULL, "memory");
-    }
-    memcpy(stream->held + stream->held_start + stream->held_len, bytes, len);
-    stream->held_len += len;
-}
-
-static void answer_ok(struct stream *stream)
-{
-    hold(stream, (const uint8_t *) stream->conn->server->name, strlen(stream->conn->server->name));
-    stream->body_ended = true;
-    answer(stream, 200, NULL, true);
-}
-
-static void do_status(struct stream *stream)
-{
-    char after[24];
-    bool has_after = strstr(stream->path, "after=") != NULL;
-
-    snprintf(after, sizeof after, "%llu", (unsigned long long) argument(stream, "after"));
-    answer(stream, (unsigned) argument(stream, "code"), has_after ? after : NULL, false);
-}
-
-static void do_give(struct stream *stream)
-{
-    stream->generates = true;
-    stream->to_give = argument(stream, "bytes");
-    stream->with_sum = argument(stream, "trailers") != 0;
-    answer(stream, 200, NULL, true);
-}
-
-static void do_hang(struct stream *stream)
-{
-    stream->generates = stream->endless = true;
-    stream->to_give = 100;
-    answer(stream, 200, NULL, true);
-}
-
-static void do_echo(struct stream *stream)
-{
-    stream->with_sum = true;
-    answer(stream, 200, NULL, true);
-}
-
-static void do_early(struct stream *stream)
-{
-    answer(stream, 200, NULL, false);
-}
-
-static void do_reset(struct stream *stream)
-{
-    nghttp2_submit_rst_stream(stream->conn->session, 0, stream->id, (uint32_t) argument(stream, "code"));
-}
-
-static void do_refuse(struct stream *stream)
-{
-    nghttp2_submit_rst_stream(stream->conn->session, 0, stream->id, NGHTTP2_REFUSED_STREAM);
-}
-
-static void do_goaway(struct stream *stream)
-{
-    nghttp2_submit_goaway(stream->conn->session, 0, stream->id > 2 ? stream->id - 2 : 0, NGHTTP2_NO_ERROR, NULL, 0);
-}
-
-static void do_kill(struct stream *stream)
-{
-    stream->conn->dead = true;
-}
-
-static void do_nothing(struct stream *stream)
-{
-    (void) stream;
-}
-
-static const struct behaviour {
-    const char *name;
-    void (*act)(struct stream *stream);
-    bool refuses;     /* is not counted as executed */
-    bool only_first;  /* `first` counts */
-    bool whole_first; /* acts when the request's body has ended */
-} behaviours[] = {
-    { "ok", answer_ok, false, false, true },    { "echo", do_echo, false, false, false },
-    { "take", do_echo, false, false, true },    { "early", do_early, false, false, false },
-    { "give", do_give, false, false, true },    { "never", do_nothing, false, true, false },
-    { "slow", answer_ok, false, false, true },  { "status", do_status, false, true, false },
-    { "reset", do_reset, false, true, false },  { "refuse", do_refuse, true, true, false },
-    { "goaway", do_goaway, true, true, false }, { "kill", do_kill, false, true, false },
-    { "hang", do_hang, false, true, false },
-};
-
-static const struct behaviour *behaviour_of(const struct stream *stream)
-{
-    for (size_t i = 0; i < sizeof behaviours / sizeof *behaviours; i++)
-        if (strcmp(behaviours[i].name, stream->behaviour) == 0)
-            return &behaviours[i];
-    fprintf(stderr, "h2_server: no behaviour \"%s\"\n", stream->path);
-    abort();
-}
-
-static void act(struct stream *stream)
-{
-    const struct behaviour *behaviour = behaviour_of(stream);
-
-    if (stream->answered || stream->due_ms > 0 || (behaviour->whole_first && !stream->body_ended))
-        return;
-    behaviour->act(stream);
-    if (!stream->answered)
-        stream->answered = behaviour->act == do_nothing || behaviour->refuses || behaviour->act == do_reset;
-}
-
-/* The whole head has come. */
-static void begin(struct stream *stream)
-{
-    const struct behaviour *behaviour;
-    unsigned before = note_seen(stream);
-    uint64_t first, wait;
-
-    sscanf(stream->path, "/%23[a-z]", stream->behaviour);
-    behaviour = behaviour_of(stream);
-    first = argument(stream, "first");
-    if (behaviour->only_first && first > 0 && before >= first) {
-        snprintf(stream->behaviour, sizeof stream->behaviour, "ok");
-        behaviour = behaviour_of(stream);
-    }
-    if (!behaviour->refuses)
-        note_executed(stream);
-    wait = argument(stream, "delay") + (strcmp(stream->behaviour, "slow") == 0 ? argument(stream, "ms") : 0);
-    if (wait > 0)
-        stream->due_ms = now_ms() + wait;
-    act(stream);
-}
-
-/* ---- what nghttp2 tells ---- */
-
-static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
-{
-    struct conn *conn = user;
-    struct stream *stream;
-
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-        return 0;
-    stream = calloc(1, sizeof *stream);
-    need(stream != NULL, "memory");
-    stream->conn = conn;
-    stream->id = frame->hd.stream_id;
-    stream->next = conn->streams;
-    conn->streams = stream;
-    nghttp2_session_set_stream_user_data(session, stream->id, stream);
-    count_streams(conn->server, 1);
-    return 0;
-}
-
-static void keep(char *to, size_t size, const uint8_t *value, size_t len)
-{
-    snprintf(to, size, "%.*s", (int) len, (const char *) value);
-}
-
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
-                     const uint8_t *value, size_t value_len, uint8_t flags, void *user)
-{
-    struct stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-
-    (void) flags, (void) user;
-    if (!stream)
-        return 0;
-    if (name_len == 5 && memcmp(name, ":path", 5) == 0)
-        keep(stream->path, sizeof stream->path, value, value_len);
-    if (name_len == 4 && memcmp(name, "x-id", 4) == 0)
-        keep(stream->request_id, sizeof stream->request_id, value, value_len);
-    if (name_len == 14 && memcmp(name, "x-mesh-attempt", 14) == 0)
-        keep(stream->attempt, sizeof stream->attempt, value, value_len);
-    return 0;
-}
-
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t len, void *user)
-{
-    struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
-
-    (void) flags, (void) user;
-    if (!stream) {
-        nghttp2_session_consume(session, id, len);
-        return 0;
-    }
-    stream->received += len;
-    note_bytes(stream, len);
-    if (strcmp(stream->behaviour, "echo") == 0) {
-        stream->sum = h2_sum(stream->sum, bytes, len);
-        hold(stream, bytes, len);
-        nghttp2_session_resume_data(session, id);
-        return 0;
-    }
-    if (strcmp(stream->behaviour, "take") == 0)
-        stream->sum = h2_sum(stream->sum, bytes, len);
-    if (strcmp(stream->behaviour, "never") != 0) /* who never answers does not read either */
-        nghttp2_session_consume(session, id, len);
-    return 0;
-}
-
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
-{
-    struct stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-
-    (void) user;
-    if (!stream || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
-        return 0;
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-        stream->body_ended = true;
-    if (frame->hd.type == NGHTTP2_HEADERS && !stream->behaviour[0])
-        begin(stream);
-    else
-        act(stream);
-    if (stream->answered && stream->body_ended)
-        nghttp2_session_resume_data(session, stream->id);
-    return 0;
-}
-
-static void free_stream(struct conn *conn, struct stream *stream)
-{
-    struct stream **at = &conn->streams;
-
-    while (*at != stream)
-        at = &(*at)->next;
-    *at = stream->next;
-    count_streams(conn->server, -1);
-    free(stream->held);
-    free(stream);
-}
-
-static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
-{
-    struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
-
-    (void) code;
-    if (stream)
-        free_stream(user, stream);
-    return 0;
-}
-
 /* ---- connections ---- */
-
-static void open_session(struct conn *conn)
-{
-    nghttp2_settings_entry settings[] = { { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                                            conn->server->conf.max_streams ? conn->server->conf.max_streams : 1000 } };
-    nghttp2_session_callbacks *callbacks;
-    nghttp2_option *option;
-
-    need(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0, "memory");
-    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    need(nghttp2_session_server_new2(&conn->session, callbacks, conn, option) == 0, "memory");
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-    if (!conn->server->conf.mute)
-        nghttp2_submit_settings(conn->session, 0, settings, 1);
-}
 
 static void count_open(struct h2_server *server, int by)
 {
@@ -525,7 +33,7 @@ static void accept_all(struct h2_server *server)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
         conn->server = server;
         conn->fd = fd;
-        open_session(conn);
+        h2_script_open(conn);
         server->conns[server->n_conns++] = conn;
         count_open(server, 1);
     }
@@ -534,7 +42,7 @@ static void accept_all(struct h2_server *server)
 static void close_conn(struct conn *conn)
 {
     while (conn->streams)
-        free_stream(conn, conn->streams);
+        h2_script_free_stream(conn, conn->streams);
     nghttp2_session_del(conn->session);
     free(conn->out);
     close(conn->fd);
@@ -605,7 +113,7 @@ static void send_out(struct conn *conn)
 
         collect(conn);
         len = conn->out_len - conn->out_start;
-        most = len > 0 ? allowance(conn, now_ms()) : 0;
+        most = len > 0 ? allowance(conn, h2_now_ms()) : 0;
         if (len == 0 || most == 0 || conn->dead)
             return;
         n = send(conn->fd, conn->out + conn->out_start, len < most ? len : most, MSG_NOSIGNAL);
@@ -615,16 +123,6 @@ static void send_out(struct conn *conn)
         }
         conn->out_start += (size_t) n;
         conn->sent += (uint64_t) n;
-    }
-}
-
-static void run_due(struct conn *conn, uint64_t now)
-{
-    for (struct stream *stream = conn->streams; stream; stream = stream->next) {
-        if (stream->due_ms == 0 || stream->due_ms > now)
-            continue;
-        stream->due_ms = 0;
-        act(stream);
     }
 }
 
@@ -656,14 +154,14 @@ static int timeout_of(const struct h2_server *server, uint64_t now)
 static void serve(struct h2_server *server, const struct pollfd *fds)
 {
     size_t n = server->n_conns, kept = 0;
-    uint64_t now = now_ms();
+    uint64_t now = h2_now_ms();
 
     for (size_t i = 0; i < n; i++) {
         struct conn *conn = server->conns[i];
 
         if (fds[i].revents)
             receive(conn);
-        run_due(conn, now);
+        h2_script_run_due(conn, now);
         if (!conn->dead)
             send_out(conn);
         if (is_over(conn))
@@ -701,7 +199,7 @@ static void *run(void *user)
         }
         fds[n] = (struct pollfd){ server->listener, POLLIN, 0 };
         fds[n + 1] = (struct pollfd){ server->wake, POLLIN, 0 };
-        poll(fds, n + 2, timeout_of(server, now_ms()));
+        poll(fds, n + 2, timeout_of(server, h2_now_ms()));
         serve(server, fds);
         accept_all(server);
     }
@@ -795,7 +293,7 @@ struct h2_record h2_server_record(struct h2_server *server, const char *id)
     struct h2_record record;
 
     pthread_mutex_lock(&server->lock);
-    record = *record_of(server, id);
+    record = *h2_script_record(server, id);
     pthread_mutex_unlock(&server->lock);
     return record;
 }

@@ -28,6 +28,22 @@ static inline uint64_t test_now_ms(void)
     return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
 }
 
+/* A number of /proc/self/status: "Threads", "VmHWM". */
+static inline unsigned long long process_status(const char *name)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    size_t len = strlen(name);
+    unsigned long long n = 0;
+    char line[128];
+
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, len) == 0 && line[len] == ':')
+            n = strtoull(line + len + 1, NULL, 10);
+    if (file)
+        fclose(file);
+    return n;
+}
+
 static inline void conf_put(struct mesh_conf *conf, const char *key, const char *value)
 {
     char why[256];
