@@ -33,6 +33,7 @@ bool cluster_build_view(struct cluster *cluster)
 {
     struct endpoint **members = mem_array(cluster->n_endpoints, sizeof *members);
     struct balance_endpoint **balanced = mem_array(cluster->n_endpoints, sizeof *balanced);
+    struct balance_view view = { 0 };
     uint32_t priority;
     size_t n = 0;
     bool panic = false;
@@ -48,14 +49,17 @@ bool cluster_build_view(struct cluster *cluster)
         members[n] = endpoint;
         balanced[n++] = &endpoint->stats->balance;
     }
-    if (!balance_view_build(&cluster->view, balanced, n))
+    if (!balance_view_build(&view, balanced, n) || !balance_prepare(cluster->balancer, &view))
         goto fail;
+    balance_view_free(&cluster->view);
+    cluster->view = view;
     mem_free(balanced);
     mem_free(cluster->members);
     cluster->members = members;
     tell_panic(cluster, panic);
     return true;
 fail:
+    balance_view_free(&view);
     mem_free(members);
     mem_free(balanced);
     return false;
@@ -133,7 +137,12 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
                        struct fault *fault)
 {
     struct balance_endpoint *tried[2 * CLUSTER_MOST_TRIED];
-    struct balance_hint balance = { .key = hint->key, .tried = tried };
+    struct balance_hint balance = {
+        .now_us = loop_now_us(cluster->env.loop),
+        .key = hint->key,
+        .tried = tried,
+        .idempotent = hint->idempotent,
+    };
 
     *out = NULL;
     if (cluster->view.n == 0)

@@ -128,6 +128,7 @@ struct cluster_hint {
     uint64_t key;
     struct endpoint *const *tried;
     size_t n_tried;
+    bool idempotent;
 };
 
 /* An endpoint for an attempt, with its pool. MESH_ERR_AGAIN: not known yet (cluster_wait()); MESH_ERR_NO_HEALTHY, MESH_ERR_DNS,
@@ -142,7 +143,8 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault);
 
 /* How an attempt ended, as far as the endpoint is concerned. */
 enum attempt_outcome {
-    ATTEMPT_ANSWERED, /* with something usable */
+    ATTEMPT_ANSWERED,    /* with something usable */
+    ATTEMPT_TURNED_AWAY, /* answered, but others are to be preferred for a while: 408, 429 */
     ATTEMPT_FAILED,
     ATTEMPT_UNJUDGED, /* ended by our own side: says nothing about the endpoint */
 };
@@ -150,6 +152,8 @@ enum attempt_outcome {
 /* An attempt begins and ends on an endpoint; after latency_us (0: not measured). */
 void endpoint_begin(struct endpoint *endpoint);
 void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us);
+/* A stream's answer begins, with something usable: how long that took. How long a stream lasts says nothing of the endpoint. */
+void endpoint_heard(struct endpoint *endpoint, uint64_t latency_us);
 /* Keeps the struct while somebody points to it. */
 void endpoint_hold(struct endpoint *endpoint);
 void endpoint_let_go(struct endpoint *endpoint);

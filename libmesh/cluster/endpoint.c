@@ -181,7 +181,7 @@ void endpoint_remove(struct endpoint *endpoint)
 void endpoint_begin(struct endpoint *endpoint)
 {
     endpoint->attempts++;
-    atomic_fetch_add_explicit(&endpoint->stats->balance.active, 1, memory_order_relaxed);
+    balance_began(&endpoint->stats->balance, loop_now_us(endpoint->cluster->env.loop));
     atomic_fetch_add_explicit(&endpoint->stats->attempts, 1, memory_order_relaxed);
 }
 
@@ -197,22 +197,37 @@ static void follow_latency(struct endpoint *endpoint, uint64_t now)
     pool_set_silence(endpoint->pool, silence > least ? silence : least);
 }
 
+static void tell_balance(struct balance_endpoint *balance, enum attempt_outcome outcome, uint64_t latency_us,
+                         uint64_t now)
+{
+    balance_ended(balance);
+    if (outcome == ATTEMPT_ANSWERED)
+        balance_answered(balance, latency_us, now);
+    if (outcome == ATTEMPT_FAILED || outcome == ATTEMPT_TURNED_AWAY)
+        balance_failed(balance, now);
+}
+
 void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us)
 {
     uint64_t now = loop_now_us(endpoint->cluster->env.loop);
 
     endpoint->attempts--;
-    atomic_fetch_sub_explicit(&endpoint->stats->balance.active, 1, memory_order_relaxed);
+    tell_balance(&endpoint->stats->balance, outcome, latency_us, now);
     if (outcome == ATTEMPT_FAILED)
         atomic_fetch_add_explicit(&endpoint->stats->failures, 1, memory_order_relaxed);
     if (outcome != ATTEMPT_UNJUDGED)
-        budget_attempt_ended(&endpoint->cluster->shared->budget, outcome == ATTEMPT_ANSWERED, now);
+        budget_attempt_ended(&endpoint->cluster->shared->budget, outcome != ATTEMPT_FAILED, now);
     if (outcome == ATTEMPT_ANSWERED && latency_us > 0) {
         latency_add(&endpoint->latency, latency_us);
         follow_latency(endpoint, now);
     }
     if (endpoint->removed)
         cluster_sweep_later(endpoint->cluster);
+}
+
+void endpoint_heard(struct endpoint *endpoint, uint64_t latency_us)
+{
+    balance_answered(&endpoint->stats->balance, latency_us, loop_now_us(endpoint->cluster->env.loop));
 }
 
 void endpoint_hold(struct endpoint *endpoint)

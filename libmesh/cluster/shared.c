@@ -42,6 +42,7 @@ static struct endpoint_stats *stats_new(const char *address)
     memcpy(stats->address, address, len + 1);
     stats->refs = 1;
     stats->balance.weight = 1;
+    stats->balance.hash_key = stats->address;
     return stats;
 }
 

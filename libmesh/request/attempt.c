@@ -216,7 +216,7 @@ void attempt_forget_tried(struct request *request)
 
 int32_t attempt_start(struct request *request)
 {
-    struct cluster_hint hint = { request->ask.hash_key, request->tried, request->made };
+    struct cluster_hint hint = { request->ask.hash_key, request->tried, request->made, request->ask.idempotent };
     struct http_conn *conn;
     int32_t err;
 

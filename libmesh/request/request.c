@@ -304,6 +304,13 @@ static bool retry_for_status(struct request *request)
     return try_again(request, &c, after ? retry_after_us(after, clock_wall_us() / US_PER_S) : 0);
 }
 
+static enum attempt_outcome outcome_of_status(int status)
+{
+    if (status >= 500)
+        return ATTEMPT_FAILED;
+    return status == 408 || status == 429 ? ATTEMPT_TURNED_AWAY : ATTEMPT_ANSWERED;
+}
+
 void request_attempt_head(struct request *request, bool end)
 {
     uint64_t idle_ms = request->conf->policy.stream_idle_ms;
@@ -315,6 +322,8 @@ void request_attempt_head(struct request *request, bool end)
     if (is_collected(request))
         return;
     request->heard_us = loop_now_us(request->env->loop);
+    if (outcome_of_status(request->response->status) == ATTEMPT_ANSWERED)
+        endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.began_us);
     loop_timer_cancel(request->env->loop, &request->deadline);
     loop_timer_cancel(request->env->loop, &request->pause);
     if (idle_ms > 0)
@@ -331,7 +340,7 @@ void request_attempt_data(struct request *request)
 
 void request_attempt_done(struct request *request)
 {
-    attempt_end(request, request->response->status < 500 ? ATTEMPT_ANSWERED : ATTEMPT_FAILED);
+    attempt_end(request, outcome_of_status(request->response->status));
     finish(request, 0);
 }
 
