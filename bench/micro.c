@@ -10,7 +10,7 @@
 #include "loop/loop.h"
 #include "model/model.h"
 
-enum { FEW = 3, MANY = 100000, PICKS = 2000000, SWAPS = 9, CHANGED = MANY / 100 };
+enum { FEW = 3, MANY = 100000, PICKS = 20000, ROUNDS = 50, SWAPS = 9, CHANGED = MANY / 100 };
 
 static void need(bool good, const char *what)
 {
@@ -60,31 +60,43 @@ static void crowd_free(struct crowd *crowd)
 
 /* Picks as requests do them, a hundred thousand a second: who is picked has one more in flight until a few later ones have
  * been picked. */
-static double pick_ns(const struct balance_ops *policy, struct crowd *crowd)
+static uint64_t pick_round_us(struct balancer *balancer, struct crowd *crowd, struct balance_hint *hint,
+                              struct rand *dice)
 {
     enum { IN_FLIGHT = 64, EVERY_US = 10 };
     size_t in_flight[IN_FLIGHT] = { 0 };
-    struct balance_hint hint = { .now_us = US_PER_S, .idempotent = true };
-    struct balancer *balancer = policy->make(&(struct balance_conf){ 0 });
-    struct rand dice;
-    uint64_t began;
+    uint64_t began = clock_now_us();
 
-    need(balancer && balance_prepare(balancer, &crowd->view), "no memory");
-    rand_seed_with(&dice, 1);
-    began = clock_now_us();
     for (size_t i = 0; i < PICKS; i++) {
         size_t *slot = &in_flight[i % IN_FLIGHT];
 
         if (i >= IN_FLIGHT)
             balance_ended(&crowd->endpoints[*slot]);
-        hint.key = rand_u64(&dice);
-        hint.now_us += EVERY_US;
-        *slot = (size_t) balance_pick(balancer, &crowd->view, &hint, &dice);
-        balance_began(&crowd->endpoints[*slot], hint.now_us);
+        hint->key = rand_u64(dice);
+        hint->now_us += EVERY_US;
+        *slot = (size_t) balance_pick(balancer, &crowd->view, hint, dice);
+        balance_began(&crowd->endpoints[*slot], hint->now_us);
     }
-    began = clock_now_us() - began;
+    return clock_now_us() - began;
+}
+
+/* The least of several rounds: what a pick costs while nobody else has the processor and its caches. */
+static double pick_ns(const struct balance_ops *policy, struct crowd *crowd)
+{
+    struct balance_hint hint = { .now_us = US_PER_S, .idempotent = true };
+    struct balancer *balancer = policy->make(&(struct balance_conf){ 0 });
+    uint64_t least = UINT64_MAX;
+    struct rand dice;
+
+    need(balancer && balance_prepare(balancer, &crowd->view), "no memory");
+    rand_seed_with(&dice, 1);
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t took = pick_round_us(balancer, crowd, &hint, &dice);
+
+        least = took < least ? took : least;
+    }
     policy->free(balancer);
-    return (double) began * 1e3 / PICKS;
+    return (double) least * 1e3 / PICKS;
 }
 
 static const char *truth(bool value)

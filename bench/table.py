@@ -94,7 +94,7 @@ def print_summary(results):
 def print_micro(micro):
     print("\nInside the library (bench/micro.c)")
     for pick in micro["picks"]:
-        kind = "unequal weights" if pick["weighted"] else "equal weights"
+        kind = "half are slow" if pick["half_slow"] else "unequal weights" if pick["weighted"] else "equal weights"
         print(f"  {pick['policy']:16} {pick['endpoints']:>8,} endpoints, {kind:16} {pick['ns']:>8.1f} ns a pick")
     for swap in micro["swaps"]:
         print(f"  {swap['endpoints']:,} endpoints: {swap['bytes_per_endpoint']:.0f} bytes each; the first set taken up in "

@@ -28,14 +28,17 @@ enum {
 #define JUDGE_EVERY_US   (100 * US_PER_MS)
 #define SLOW_FACTOR      2.0F
 #define ALL_SLOW_AT_MOST 0.001F
-/* Of an endpoint that is busy with its first request: worse than any that is measured. */
-#define UNKNOWN 1e12F
+/* What an unmeasured endpoint is taken for once it is busy: nobody knows whether it works at all, so those that do come first;
+ * the second is for when nobody is measured, and what penalties are made for (figures.c). */
+#define ASSUMED_FACTOR 8.0F
+#define ASSUMED_US     6250.0F
 
 struct adaptive {
     struct balancer balancer;
     uint64_t judged_us;
     uint32_t choices;
-    uint32_t trials; /* credit */
+    uint32_t trials;  /* credit */
+    float assumed_us; /* latency of unmeasured endpoints */
 };
 
 struct candidates {
@@ -52,6 +55,7 @@ static struct balancer *make(const struct balance_conf *conf)
         return NULL;
     self->balancer.ops = &balance_adaptive;
     self->choices = FEWEST_CHOICES;
+    self->assumed_us = ASSUMED_US;
     return &self->balancer;
 }
 
@@ -109,10 +113,14 @@ static void judge(struct adaptive *self, const struct balance_view *view, struct
     float means[SAMPLE];
     size_t n = sample_means(view, dice, means), slow = 0;
 
+    self->choices = FEWEST_CHOICES;
+    self->assumed_us = ASSUMED_US;
+    if (n == 0)
+        return;
     while (slow < n && means[n - 1 - slow] > SLOW_FACTOR * means[n / 4])
         slow++;
-    self->choices =
-        n == 0 ? FEWEST_CHOICES : choices_for((float) slow / (float) n * (float) view->n, (float) view->n, view->even);
+    self->choices = choices_for((float) slow / (float) n * (float) view->n, (float) view->n, view->even);
+    self->assumed_us = ASSUMED_FACTOR * means[n - 1];
 }
 
 /* ---- candidates ---- */
@@ -173,27 +181,29 @@ static void draw(const struct balance_view *view, struct rand *dice, size_t want
 
 /* ---- the choice ---- */
 
-/* Nobody knows how long an unmeasured endpoint takes: it gets a request to find out, and no second before the first has ended,
- * unless all are like that. */
-static float score(const struct balance_endpoint *endpoint, uint64_t now_us)
+/* The expected wait. An unmeasured endpoint gets a request to find out, and no second before the first has ended, unless all
+ * are like that. */
+static float score(const struct adaptive *self, const struct balance_endpoint *endpoint, uint64_t now_us)
 {
-    float active = (float) atomic_load_explicit(&endpoint->active, memory_order_relaxed);
+    uint32_t active = atomic_load_explicit(&endpoint->active, memory_order_relaxed);
     float mean = balance_mean_us(endpoint);
     float penalty = balance_penalty_us(endpoint, now_us);
+    float latency = mean > 0 ? (mean + balance_peak_us(endpoint, now_us)) / 2 : self->assumed_us;
 
-    if (mean == 0 && penalty == 0)
-        return active * UNKNOWN;
-    return ((mean + balance_peak_us(endpoint, now_us)) / 2 + penalty) * (active + 1);
+    if (mean == 0 && penalty == 0 && active == 0)
+        return 0;
+    return (latency + penalty) * (float) (active + 1);
 }
 
-static size_t best_of(const struct balance_view *view, const struct candidates *drawn, const struct balance_hint *hint)
+static size_t best_of(const struct adaptive *self, const struct balance_view *view, const struct candidates *drawn,
+                      const struct balance_hint *hint)
 {
     float least = INFINITY;
     size_t best = 0;
 
     for (size_t i = 0; i < drawn->n; i++) {
         const struct balance_endpoint *endpoint = view->endpoints[drawn->at[i]];
-        float its = balance_was_tried(hint, endpoint) ? INFINITY : score(endpoint, hint->now_us);
+        float its = balance_was_tried(hint, endpoint) ? INFINITY : score(self, endpoint, hint->now_us);
 
         if (i > 0 && its >= least)
             continue;
@@ -236,7 +246,7 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     if (self->trials < TRIAL_MOST)
         self->trials += TRIAL_INCOME;
     draw(view, dice, self->choices + hint->n_tried, &drawn);
-    best = best_of(view, &drawn, hint);
+    best = best_of(self, view, &drawn, hint);
     if (self->trials < TRIAL_COST || !hint->idempotent)
         return best;
     return try_out(self, view, &drawn, hint, best);

@@ -50,6 +50,28 @@ static void test_all_unknown(void **state)
     crowd_end(&crowd);
 }
 
+/* Before anybody has answered, whoever fails at once does not get what the others are still busy with. */
+static void test_fails_before_anybody_answers(void **state)
+{
+    struct crowd crowd;
+    unsigned failed = 0;
+
+    (void) state;
+    crowd_begin(&crowd, "adaptive", 3, NULL);
+    for (int i = 0; i < 100; i++) {
+        size_t at = crowd_pick(&crowd);
+
+        balance_began(&crowd.endpoints[at], crowd.hint.now_us);
+        if (at != 1)
+            continue;
+        balance_ended(&crowd.endpoints[1]);
+        balance_failed(&crowd.endpoints[1], crowd.hint.now_us);
+        failed++;
+    }
+    assert_in_range(failed, 1, 5);
+    crowd_end(&crowd);
+}
+
 static void test_one_alone(void **state)
 {
     struct crowd crowd;
@@ -208,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LEAK_TEST(test_unknown_ones_come_first),
         LEAK_TEST(test_all_unknown),
+        LEAK_TEST(test_fails_before_anybody_answers),
         LEAK_TEST(test_one_alone),
         LEAK_TEST(test_least_wait),
         LEAK_TEST(test_more_choices),
