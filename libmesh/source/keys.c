@@ -121,7 +121,7 @@ static const struct key table[KEY_COUNT] = {
         "... and at least so many are in hand."),
 
     /* ---- the cluster ---- */
-    WORD(BALANCE_POLICY, POLICY, "balance.policy", "least_request", "least_request,round_robin,random",
+    WORD(BALANCE_POLICY, POLICY, "balance.policy", "adaptive", "adaptive,least_request,round_robin,random",
         "How an endpoint is chosen."),
     NUMBER(BREAKER_MAX_CONNECTIONS, POLICY, "breaker.max_connections", "1024", 1, 1000000, NULL,
         "Connections to the service."),

@@ -292,7 +292,7 @@ static void the_table_fills_the_policy(void **state)
     assert_int_equal(policy->breaker.max_connections, 1024);
     assert_int_equal(policy->breaker.max_pending, 1024);
     assert_int_equal(policy->breaker.max_requests, 1024);
-    assert_string_equal(policy->balance, "least_request");
+    assert_string_equal(policy->balance, "adaptive");
     assert_null(one.cluster->proxy);
     set("retry.on", "5xx,retriable-4xx");
     set("retry.refused", "off");
