@@ -108,10 +108,14 @@ static void fail(struct request *request, int32_t err)
 
 void request_end(struct request *request, int32_t err, const char *why)
 {
+    struct fault *fault = &request->response->fault;
+
     if (request->state == REQUEST_DONE)
         return;
-    if (request->response->fault.code == 0 || request->attempt.endpoint)
-        fault_set(&request->response->fault, err, "%s", why);
+    if (fault->text[0] && !request->attempt.endpoint) /* between attempts: what the last one met is half of the story */
+        fault_prefix(fault, "%s, after: ", why);
+    else
+        fault_set(fault, err, "%s", why);
     attempt_end(request, outcome_of(err));
     fail(request, err);
 }
@@ -141,8 +145,6 @@ static void on_deadline(struct loop_timer *timer)
     };
     struct request *request = CONTAINER_OF(timer, struct request, deadline);
 
-    if (request->state == REQUEST_BACKOFF)
-        fault_prefix(&request->response->fault, "%s, after: ", why[REQUEST_BACKOFF]);
     request_end(request, MESH_ERR_TIMEOUT, why[request->state]);
 }
 
