@@ -50,35 +50,54 @@ static void child_calls(struct mesh_client *client, const char *id)
     CHECK(answer.err == 0 && answer.status == 200 && answer.attempts == 1);
 }
 
-/* Client ends of connections to the server's port, and epoll sets (only libmesh has any here). */
-static void count_descriptors(uint16_t port, unsigned *connections, unsigned *epolls)
+struct descriptors {
+    unsigned connections; /* client ends of connections to the server's port */
+    unsigned epolls;      /* only libmesh has any here */
+    unsigned eventfds;    /* of libmesh and of the server, one each */
+    unsigned others;      /* inotify, timers, UDP sockets: only libmesh could have any */
+};
+
+static void count_one(struct descriptors *all, int fd, const char *what, uint16_t port)
+{
+    struct sockaddr_in name = { 0 };
+    socklen_t len = sizeof name;
+    int type = 0;
+
+    all->epolls += strstr(what, "[eventpoll]") != NULL;
+    all->eventfds += strstr(what, "[eventfd]") != NULL;
+    all->others += strstr(what, "inotify") || strstr(what, "[timerfd]");
+    if (getpeername(fd, (struct sockaddr *) &name, &len) == 0 && name.sin_family == AF_INET)
+        all->connections += ntohs(name.sin_port) == port;
+    len = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0)
+        all->others += type == SOCK_DGRAM;
+}
+
+static struct descriptors count_descriptors(uint16_t port)
 {
     DIR *dir = opendir("/proc/self/fd");
+    struct descriptors all = { 0 };
     struct dirent *entry;
 
-    *connections = *epolls = 0;
     while ((entry = readdir(dir))) {
-        struct sockaddr_in name = { 0 };
-        socklen_t len = sizeof name;
         char path[300], what[64] = "";
 
         snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
-        if (readlink(path, what, sizeof what - 1) > 0 && strstr(what, "eventpoll"))
-            ++*epolls;
-        if (getpeername((int) strtol(entry->d_name, NULL, 10), (struct sockaddr *) &name, &len) == 0 &&
-            name.sin_family == AF_INET && ntohs(name.sin_port) == port)
-            ++*connections;
+        if (readlink(path, what, sizeof what - 1) > 0)
+            count_one(&all, (int) strtol(entry->d_name, NULL, 10), what, port);
     }
     closedir(dir);
+    return all;
 }
 
 static void child_has_nothing_of_the_parent(uint16_t port)
 {
-    unsigned connections, epolls;
+    struct descriptors all = count_descriptors(port);
 
-    count_descriptors(port, &connections, &epolls);
-    CHECK(connections == 0);
-    CHECK(epolls == 0);
+    CHECK(all.connections == 0);
+    CHECK(all.epolls == 0);
+    CHECK(all.eventfds == 1);
+    CHECK(all.others == 0);
 }
 
 static void child_waits_in_queue(struct mesh_client *client, struct mesh_queue *queue, bool by_descriptor)

@@ -251,6 +251,32 @@ static void a_cancelled_call_ends_once(void **state)
     end(&f);
 }
 
+/* Between two attempts the sentence says both: who ended it, and what the first attempt met. */
+static void a_call_that_backs_off_is_cancelled(void **state)
+{
+    struct mesh_client *client =
+        client_of(at_port(h2_refusing_port()),
+                  PAIRS("retry.backoff_base_ms", "60000", "retry.backoff_max_ms", "60000", "timeout_ms", "0"));
+    struct mesh_queue *queue;
+    struct mesh_event event;
+    struct mesh_call *call;
+    struct ask ask = { 0 };
+
+    (void) state;
+    MESH_OK(mesh_queue_new(client, &queue));
+    MESH_OK(mesh_request_start(client, &ask_for(&ask, "/ok", NULL)->opts, queue, 1, &call));
+    assert_int_equal(mesh_queue_next(queue, &event, 1, 100), 0);
+    MESH_OK(mesh_call_cancel(call));
+    assert_int_equal(mesh_queue_next(queue, &event, 1, GUARD_MS), 1);
+    assert_int_equal(event.err, MESH_ERR_CANCELLED);
+    says(mesh_response_detail(event.response), "cancelled it, after: ");
+    says(mesh_response_detail(event.response), "refused");
+    mesh_response_free(event.response);
+    mesh_call_free(call);
+    mesh_queue_free(queue);
+    mesh_client_free(client);
+}
+
 static void calls_are_cancelled_while_they_end(void **state)
 {
     struct fixture f = begin(NULL);
@@ -613,6 +639,7 @@ int main(void)
         cmocka_unit_test(calls_are_not_held_back_for_who_stays_away),
         cmocka_unit_test(a_deadline_by_the_descriptor),
         cmocka_unit_test(a_cancelled_call_ends_once),
+        cmocka_unit_test(a_call_that_backs_off_is_cancelled),
         cmocka_unit_test(calls_are_cancelled_while_they_end),
         cmocka_unit_test(another_thread_wakes),
         cmocka_unit_test(several_wakes_are_one),
