@@ -31,6 +31,7 @@ struct crowd_conf {
 struct crowd {
     struct balance_endpoint *endpoints;
     struct balance_endpoint **pointers;
+    char (*names)[ADDR_TEXT];
     struct balance_view view;
 };
 
@@ -38,13 +39,19 @@ static void crowd_make(struct crowd *crowd, const struct crowd_conf *conf)
 {
     size_t n = conf->n;
 
-    *crowd = (struct crowd){ mem_array(n, sizeof *crowd->endpoints), mem_array(n, sizeof *crowd->pointers), { 0 } };
-    need(crowd->endpoints && crowd->pointers, "no memory");
+    *crowd = (struct crowd){
+        .endpoints = mem_array(n, sizeof *crowd->endpoints),
+        .pointers = mem_array(n, sizeof *crowd->pointers),
+        .names = mem_array(n, sizeof *crowd->names),
+    };
+    need(crowd->endpoints && crowd->pointers && crowd->names, "no memory");
     for (size_t i = 0; i < n; i++) {
         struct balance_endpoint *endpoint = &crowd->endpoints[i];
 
         endpoint->weight = conf->weighted ? 1 + (uint32_t) (i % 7) : 1;
         endpoint->active = (uint32_t) (i % 5);
+        endpoint->hash_key = crowd->names[i];
+        snprintf(crowd->names[i], sizeof crowd->names[i], "10.0.0.0:%zu", i);
         balance_answered(endpoint, conf->half_slow && i % 2 ? 9000 : 1000 + i % 500, US_PER_S);
         crowd->pointers[i] = endpoint;
     }
@@ -55,6 +62,7 @@ static void crowd_free(struct crowd *crowd)
 {
     balance_view_free(&crowd->view);
     mem_free(crowd->pointers);
+    mem_free(crowd->names);
     mem_free(crowd->endpoints);
 }
 
@@ -118,7 +126,7 @@ static void measure_policy(const struct balance_ops *policy, const struct crowd_
 
 static void measure_picks(void)
 {
-    static const char *const names[] = { "adaptive", "least_request", "round_robin", "random" };
+    static const char *const names[] = { "adaptive", "least_request", "round_robin", "random", "ring_hash", "maglev" };
     static const struct crowd_conf confs[] = {
         { FEW, false, false }, { FEW, true, false }, { MANY, false, false }, { MANY, true, false }
     };

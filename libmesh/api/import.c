@@ -156,7 +156,8 @@ int32_t api_read_request(const struct mesh_request_opts *theirs, uint32_t allowe
     out->ask.path = opts.path ? opts.path : "/";
     out->ask.timeout_ms = opts.timeout_ms;
     out->ask.max_attempts = opts.max_attempts;
-    out->ask.hash_key = opts.flags & MESH_REQ_HAS_HASH_KEY ? opts.hash_key : 0;
+    out->ask.has_hash_key = opts.flags & MESH_REQ_HAS_HASH_KEY;
+    out->ask.hash_key = out->ask.has_hash_key ? opts.hash_key : 0;
     err = read_all(&opts, allowed_flags, out, fault);
     if (err) {
         api_request_clear(out);

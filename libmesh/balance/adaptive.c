@@ -252,4 +252,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return try_out(self, view, &drawn, hint, best);
 }
 
-const struct balance_ops balance_adaptive = { "adaptive", make, NULL, pick, drop };
+const struct balance_ops balance_adaptive = { "adaptive", false, make, NULL, pick, drop };

@@ -87,13 +87,14 @@ bool balance_was_tried(const struct balance_hint *hint, const struct balance_end
 
 /* What policies can be told; zeros are the defaults. */
 struct balance_conf {
-    uint64_t ring_min_size, ring_max_size;
+    uint64_t ring_min_size, ring_max_size; /* 1024, 8388608 */
 };
 
 struct balancer;
 
 struct balance_ops {
     const char *name;
+    bool by_key;                                               /* goes by the hint's key */
     struct balancer *(*make)(const struct balance_conf *conf); /* NULL: out of memory */
     /* Makes tables for a view; NULL: needs none. False: out of memory, the tables stay as they were. */
     bool (*prepare)(struct balancer *self, const struct balance_view *view);
@@ -112,6 +113,8 @@ extern const struct balance_ops balance_adaptive;
 extern const struct balance_ops balance_least_request;
 extern const struct balance_ops balance_round_robin;
 extern const struct balance_ops balance_random;
+extern const struct balance_ops balance_ring_hash;
+extern const struct balance_ops balance_maglev;
 
 /* NULL: no policy of that name. */
 const struct balance_ops *balance_find(const char *name);

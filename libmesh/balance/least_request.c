@@ -37,4 +37,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return active(view, b) < active(view, a) ? b : a;
 }
 
-const struct balance_ops balance_least_request = { "least_request", make, NULL, pick, drop };
+const struct balance_ops balance_least_request = { "least_request", false, make, NULL, pick, drop };

@@ -11,7 +11,7 @@
 static struct balancer *balancer_for(const struct model_cluster *conf)
 {
     const struct balance_ops *ops = balance_find(conf->policy.balance);
-    const struct balance_conf balance = { 0 };
+    const struct balance_conf balance = { conf->policy.ring_min_size, conf->policy.ring_max_size };
 
     return (ops ? ops : &balance_adaptive)->make(&balance);
 }

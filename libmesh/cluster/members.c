@@ -40,7 +40,10 @@ static bool map_members(const struct cluster *cluster, struct map *known, bool r
     return true;
 }
 
-static void adopt_the_rest(const struct model_endpoints *set, const struct map *known)
+/* Everybody of the set goes to the end of the list, so that it has the set's order whatever was before: clients that hash
+ * must agree on it. */
+static void line_up(struct cluster *cluster, const struct model_endpoints *set, const struct map *known,
+                    struct list *fresh)
 {
     for (size_t i = 0; i < set->n; i++) {
         char address[ADDR_TEXT];
@@ -48,6 +51,11 @@ static void adopt_the_rest(const struct model_endpoints *set, const struct map *
 
         if (endpoint && endpoint->seen)
             endpoint_adopt(endpoint, &set->endpoints[i]);
+        else
+            endpoint = CONTAINER_OF(fresh->next, struct endpoint, link);
+        endpoint->seen = true;
+        list_remove(&endpoint->link);
+        list_push_back(&cluster->endpoints, &endpoint->link);
     }
 }
 
@@ -87,13 +95,11 @@ int32_t cluster_take_set(struct cluster *cluster, struct model_endpoints *set, b
     err = add_new_ones(cluster, set, &known, &fresh);
     if (err)
         goto done;
-    adopt_the_rest(set, &known);
-    part_with_the_missing(cluster);
     LIST_EACH(link, &fresh) {
-        CONTAINER_OF(link, struct endpoint, link)->seen = true;
         joined++;
     }
-    list_take_all(&cluster->endpoints, &fresh);
+    line_up(cluster, set, &known, &fresh);
+    part_with_the_missing(cluster);
     cluster->n_endpoints = set->n;
     tell(cluster, before, joined);
 done:

@@ -121,6 +121,18 @@ struct policy_retry {
     uint32_t budget_min;        /* at least so many in hand */
 };
 
+/* What hashing policies (ring_hash, maglev) go by. */
+enum policy_hash_on {
+    HASH_ON_KEY,    /* the number that comes with the request */
+    HASH_ON_PATH,   /* with its query */
+    HASH_ON_HEADER, /* a header's value */
+};
+
+struct policy_hash {
+    enum policy_hash_on on;
+    const char *header; /* of HASH_ON_HEADER; owned by the cluster's strings */
+};
+
 struct policy_breaker {
     uint32_t max_connections, max_pending, max_requests;
 };
@@ -136,7 +148,9 @@ struct policy {
     uint32_t silence_ms; /* 250; 0: off */
     struct policy_retry retry;
     struct policy_breaker breaker;
-    const char *balance; /* "least_request", ... ; owned by the cluster's strings */
+    const char *balance; /* "adaptive", ... ; owned by the cluster's strings */
+    struct policy_hash hash;
+    uint64_t ring_min_size, ring_max_size; /* of ring_hash: points */
 };
 
 struct policy_tls {

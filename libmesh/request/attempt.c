@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "request/hash.h"
 #include "request/state.h"
 
 enum { MOST_EXTRA = 1 };
@@ -214,9 +215,21 @@ void attempt_forget_tried(struct request *request)
         endpoint_let_go(request->tried[i]);
 }
 
+/* The same for each attempt, if there is something to go by. */
+static uint64_t hash_key(struct request *request)
+{
+    uint64_t key;
+
+    if (!request->cluster->balancer->ops->by_key)
+        return 0;
+    if (hash_request(&request->conf->policy.hash, &request->ask, &key))
+        return key;
+    return rand_u64(loop_rand(request->env->loop));
+}
+
 int32_t attempt_start(struct request *request)
 {
-    struct cluster_hint hint = { request->ask.hash_key, request->tried, request->made, request->ask.idempotent };
+    struct cluster_hint hint = { hash_key(request), request->tried, request->made, request->ask.idempotent };
     struct http_conn *conn;
     int32_t err;
 

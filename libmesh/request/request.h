@@ -40,8 +40,9 @@ struct request_ask {
     const char *authority;             /* NULL: the cluster's */
     const struct mesh_header *headers; /* without "host" */
     size_t n_headers;
-    uint64_t hash_key;
+    uint64_t hash_key; /* with has_hash_key */
     uint32_t timeout_ms, max_attempts; /* 0: the policy's */
+    bool has_hash_key;
     bool idempotent;
     bool chained; /* it carries an attempt number above 1: somebody above retries already */
 };

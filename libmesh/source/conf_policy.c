@@ -48,6 +48,15 @@ static void fill_retry(const struct building *b, struct policy_retry *retry)
     retry->budget_min = number(b, KEY_RETRY_BUDGET_MIN);
 }
 
+static enum policy_hash_on hash_on(const struct building *b)
+{
+    const char *what = conf_value_text(b->conf, b->service, KEY_BALANCE_HASH_ON);
+
+    if (strcmp(what, "path") == 0)
+        return HASH_ON_PATH;
+    return strcmp(what, "key") == 0 ? HASH_ON_KEY : HASH_ON_HEADER;
+}
+
 static void fill_policy(const struct building *b, struct policy *policy)
 {
     policy->timeout_ms = number(b, KEY_TIMEOUT_MS);
@@ -62,6 +71,9 @@ static void fill_policy(const struct building *b, struct policy *policy)
     policy->breaker.max_connections = number(b, KEY_BREAKER_MAX_CONNECTIONS);
     policy->breaker.max_pending = number(b, KEY_BREAKER_MAX_PENDING);
     policy->breaker.max_requests = number(b, KEY_BREAKER_MAX_REQUESTS);
+    policy->hash.on = hash_on(b);
+    policy->ring_min_size = number(b, KEY_BALANCE_RING_MIN_SIZE);
+    policy->ring_max_size = number(b, KEY_BALANCE_RING_MAX_SIZE);
     fill_retry(b, &policy->retry);
 }
 
@@ -74,6 +86,17 @@ static int32_t check_backoff(const struct building *b, const struct policy_retry
     return fault_set(b->fault, MESH_ERR_INVALID, "%.100s is %u, more than %.100s, which is %u",
                      name_of(b, KEY_RETRY_BACKOFF_BASE_MS, base), retry->backoff_base_ms,
                      name_of(b, KEY_RETRY_BACKOFF_MAX_MS, most), retry->backoff_max_ms);
+}
+
+static int32_t check_ring(const struct building *b, const struct policy *policy)
+{
+    char least[CONF_NAME_MAX], most[CONF_NAME_MAX];
+
+    if (policy->ring_min_size <= policy->ring_max_size)
+        return 0;
+    return fault_set(b->fault, MESH_ERR_INVALID, "%.100s is %llu, more than %.100s, which is %llu",
+                     name_of(b, KEY_BALANCE_RING_MIN_SIZE, least), (unsigned long long) policy->ring_min_size,
+                     name_of(b, KEY_BALANCE_RING_MAX_SIZE, most), (unsigned long long) policy->ring_max_size);
 }
 
 /* ---- who they are: authority and server name ---- */
@@ -170,6 +193,17 @@ static struct text text_of(const struct building *b, enum key_id id, const char 
     return (struct text){ .text = text, .len = strlen(text), .to = to };
 }
 
+/* The name in "header:NAME"; else the empty text. */
+static struct text header_of(const struct building *b, const char **to)
+{
+    struct text text = text_of(b, KEY_BALANCE_HASH_ON, to);
+    const char *colon = strchr(text.text, ':');
+
+    text.text = colon ? colon + 1 : "";
+    text.len = strlen(text.text);
+    return text;
+}
+
 static int32_t keep_texts(const struct building *b, const struct text *texts, size_t n)
 {
     size_t size = 0;
@@ -193,10 +227,12 @@ static int32_t keep_texts(const struct building *b, const struct text *texts, si
 
 static int32_t add_texts(const struct building *b, const struct model_target *first)
 {
+    enum { OF_PLAIN = 2, SERVER_NAME = 5 };
     struct model_cluster *cluster = b->out->cluster;
     struct policy_tls *tls = &cluster->tls;
     struct text texts[] = {
         text_of(b, KEY_BALANCE_POLICY, &cluster->policy.balance),
+        header_of(b, &cluster->policy.hash.header),
         text_of(b, KEY_TLS_CA, &tls->ca),
         text_of(b, KEY_TLS_CERT, &tls->cert),
         text_of(b, KEY_TLS_KEY, &tls->key),
@@ -204,9 +240,9 @@ static int32_t add_texts(const struct building *b, const struct model_target *fi
     };
 
     if (!model_protocol_tls(cluster->protocol))
-        return keep_texts(b, texts, 1);
-    if (texts[4].len == 0)
-        texts[4].text = default_server_name(b, first, &texts[4].len);
+        return keep_texts(b, texts, OF_PLAIN);
+    if (texts[SERVER_NAME].len == 0)
+        texts[SERVER_NAME].text = default_server_name(b, first, &texts[SERVER_NAME].len);
     tls->insecure = !conf_value_on(b->conf, b->service, KEY_TLS_VERIFY);
     tls->min_version = strcmp(conf_value_text(b->conf, b->service, KEY_TLS_MIN_VERSION), "1.3") == 0 ? 13 : 12;
     return keep_texts(b, texts, COUNT_OF(texts));
@@ -298,6 +334,8 @@ int32_t building_add_policy(const struct building *b, const struct model_target 
 
     fill_policy(b, &b->out->cluster->policy);
     err = check_backoff(b, &b->out->cluster->policy.retry);
+    if (!err)
+        err = check_ring(b, &b->out->cluster->policy);
     if (!err)
         err = check_tls(b);
     if (!err)

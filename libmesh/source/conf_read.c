@@ -182,6 +182,18 @@ static int32_t read_headers(struct reading *r)
     return read_list(r, allowed_header);
 }
 
+static int32_t read_hash_on(struct reading *r)
+{
+    static const char header[] = "header:";
+    const char *name = r->text + strlen(header);
+
+    if (strcmp(r->text, "key") == 0 || strcmp(r->text, "path") == 0)
+        return keep(r, r->text);
+    if (!text_starts_with(r->text, header) || !allowed_header(r->key, name, strlen(name)))
+        return bad(r);
+    return keep(r, r->text);
+}
+
 static bool allowed_cidr(const struct key *key, const char *word, size_t len)
 {
     const char *equals = memchr(word, '=', len);
@@ -329,12 +341,12 @@ static int32_t read_zones(struct reading *r)
 }
 
 static int32_t (*const readers[])(struct reading *r) = {
-    [TYPE_NUMBER] = read_number,   [TYPE_SWITCH] = read_switch, [TYPE_WORD] = read_word,
-    [TYPE_WORDS] = read_words,     [TYPE_FILE] = read_file,     [TYPE_SINK] = read_sink,
-    [TYPE_ZONE] = read_zone,       [TYPE_CIDRS] = read_cidrs,   [TYPE_SERVERS] = read_servers,
-    [TYPE_HEADERS] = read_headers, [TYPE_HOST] = read_host,     [TYPE_AUTHORITY] = read_authority,
-    [TYPE_PROXY] = read_proxy,     [TYPE_TARGET] = read_target, [TYPE_ENDPOINTS] = read_endpoints,
-    [TYPE_ZONES] = read_zones,
+    [TYPE_NUMBER] = read_number,   [TYPE_SWITCH] = read_switch,   [TYPE_WORD] = read_word,
+    [TYPE_WORDS] = read_words,     [TYPE_FILE] = read_file,       [TYPE_SINK] = read_sink,
+    [TYPE_ZONE] = read_zone,       [TYPE_CIDRS] = read_cidrs,     [TYPE_SERVERS] = read_servers,
+    [TYPE_HEADERS] = read_headers, [TYPE_HOST] = read_host,       [TYPE_AUTHORITY] = read_authority,
+    [TYPE_PROXY] = read_proxy,     [TYPE_TARGET] = read_target,   [TYPE_ENDPOINTS] = read_endpoints,
+    [TYPE_ZONES] = read_zones,     [TYPE_HASH_ON] = read_hash_on,
 };
 
 int32_t reader_add(const struct reader *reader, const char *service, const struct key *key, const char *text)

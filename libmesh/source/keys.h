@@ -51,6 +51,9 @@ enum key_id {
     KEY_RETRY_BUDGET_PER_SECOND,
     KEY_RETRY_BUDGET_MIN,
     KEY_BALANCE_POLICY,
+    KEY_BALANCE_HASH_ON,
+    KEY_BALANCE_RING_MIN_SIZE,
+    KEY_BALANCE_RING_MAX_SIZE,
     KEY_BREAKER_MAX_CONNECTIONS,
     KEY_BREAKER_MAX_PENDING,
     KEY_BREAKER_MAX_REQUESTS,
@@ -81,6 +84,7 @@ enum key_type {
     TYPE_CIDRS,     /* zones of networks */
     TYPE_SERVERS,   /* addresses of DNS servers */
     TYPE_HEADERS,   /* header names */
+    TYPE_HASH_ON,   /* key, path or header:NAME */
     TYPE_HOST,      /* name or address, without port */
     TYPE_AUTHORITY, /* host[:port] */
     TYPE_PROXY,

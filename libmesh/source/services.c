@@ -132,7 +132,9 @@ static bool same_policy(const struct policy *a, const struct policy *b)
     struct policy x = *a, y = *b;
 
     x.balance = y.balance = NULL;
-    return memcmp((const char *) &x, (const char *) &y, sizeof x) == 0 && same_text(a->balance, b->balance);
+    x.hash.header = y.hash.header = NULL;
+    return memcmp((const char *) &x, (const char *) &y, sizeof x) == 0 && same_text(a->balance, b->balance) &&
+           same_text(a->hash.header, b->hash.header);
 }
 
 static bool same_cluster(const struct model_cluster *a, const struct model_cluster *b)

@@ -2,7 +2,7 @@
 /* The simple policies, and keeping retries off what was tried, whatever the policy. */
 #include "unit/balance/crowd.h"
 
-static const char *const all[] = { "adaptive", "least_request", "round_robin", "random" };
+static const char *const all[] = { "adaptive", "least_request", "round_robin", "random", "ring_hash", "maglev" };
 
 static void test_names(void **state)
 {

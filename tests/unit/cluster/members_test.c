@@ -124,6 +124,41 @@ static void weights_count(void **state)
     end(&f);
 }
 
+/* The same set is in the same order for every client, whatever it was before: clients that hash agree. */
+static void the_order_is_the_sets(void **state)
+{
+    static const char *const order[] = { "10.0.0.3:80", "10.0.0.1:80", "10.0.0.4:80", "10.0.0.2:80" };
+    struct fixture f = begin("round_robin");
+    size_t i = 0;
+
+    (void) state;
+    TAKE(&f, { { "10.0.0.1:80", NULL, 0, 0 }, { "10.0.0.2:80", NULL, 0, 0 }, { "10.0.0.3:80", NULL, 0, 0 } });
+    TAKE(&f,
+         { { order[0], NULL, 0, 0 }, { order[1], NULL, 0, 0 }, { order[2], NULL, 0, 0 }, { order[3], NULL, 0, 0 } });
+    LIST_EACH(link, &f.cluster->endpoints) {
+        assert_string_equal(CONTAINER_OF(link, struct endpoint, link)->address, order[i++]);
+    }
+    assert_int_equal(i, 4);
+    end(&f);
+}
+
+static void the_same_key_goes_to_the_same_endpoint(void **state)
+{
+    static const char *const policies[] = { "ring_hash", "maglev" };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(policies); i++) {
+        struct fixture f = begin(policies[i]);
+        struct endpoint *first;
+
+        TAKE(&f, { { "10.0.0.1:80", NULL, 0, 0 }, { "10.0.0.2:80", NULL, 0, 0 }, { "10.0.0.3:80", NULL, 0, 0 } });
+        first = choose(&f, NULL, 0);
+        assert_int_equal(count_of(&f, first->address, 100), 100);
+        assert_ptr_not_equal(choose(&f, &first, 1), first);
+        end(&f);
+    }
+}
+
 static void a_worse_priority_waits(void **state)
 {
     struct fixture f = begin("round_robin");
@@ -138,7 +173,9 @@ static void a_worse_priority_waits(void **state)
 
 static void what_was_tried_is_left_out_while_another_is_there(void **state)
 {
-    static const char *const policies[] = { "round_robin", "random", "least_request" };
+    static const char *const policies[] = {
+        "adaptive", "round_robin", "random", "least_request", "ring_hash", "maglev"
+    };
 
     (void) state;
     for (size_t i = 0; i < COUNT_OF(policies); i++) {
@@ -420,6 +457,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LEAK_TEST(everybody_has_a_share),
         LEAK_TEST(weights_count),
+        LEAK_TEST(the_order_is_the_sets),
+        LEAK_TEST(the_same_key_goes_to_the_same_endpoint),
         LEAK_TEST(a_worse_priority_waits),
         LEAK_TEST(what_was_tried_is_left_out_while_another_is_there),
         LEAK_TEST(states_of_knowledge),

@@ -151,7 +151,10 @@ static void wrong_values_are_explained(void **state)
            "timeout_ms is \"99999999999999999999999\", allowed is a whole number of ms from 0 to 86400000");
     refuse("log.level", "verbose", "log.level is \"verbose\", allowed is one of debug,info,warn,error");
     refuse("balance.policy", "fastest",
-           "balance.policy is \"fastest\", allowed is one of adaptive,least_request,round_robin,random");
+           "balance.policy is \"fastest\", allowed is one of adaptive,least_request,round_robin,random,ring_hash,"
+           "maglev");
+    refuse("balance.hash_on", "header:", "balance.hash_on is \"header:\", allowed is key, path or header:NAME");
+    refuse("balance.hash_on", "cookie", "balance.hash_on is \"cookie\", allowed is key, path or header:NAME");
     refuse("retry.on", "reset,5x",
            "retry.on has \"5x\", allowed is a list of "
            "connect-failure,refused-stream,reset,gateway-error,5xx,per-try-timeout,retriable-4xx");
