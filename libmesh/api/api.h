@@ -31,7 +31,7 @@ enum {
 };
 
 /* MESH_ERR_INVALID, MESH_ERR_TOO_NEW, MESH_ERR_NOMEM with a sentence that names the field. Strings stay the caller's. */
-int32_t api_read_request(const struct mesh_request_opts *opts, uint32_t allowed_flags, struct api_request *out,
+int32_t api_read_request(const struct mesh_request_opts *theirs, uint32_t allowed_flags, struct api_request *out,
                          struct fault *fault);
 void api_request_clear(struct api_request *request);
 /* For calls whose outcome comes later: the client, referenced, and the request. */

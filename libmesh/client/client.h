@@ -94,8 +94,8 @@ void fork_unwatch(struct mesh_client *client);
 
 /* ---- swap.c ---- */
 
-/* [inside lane 0] A new snapshot for all lanes; the reference is taken over. */
-void engine_on_snapshot(void *engine, struct model_snapshot *snapshot);
+/* [inside lane 0] A new snapshot for all lanes of the engine, `user`; the reference is taken over. */
+void engine_on_snapshot(void *user, struct model_snapshot *snapshot);
 int32_t lane_find_cluster(struct request_env *env, const struct route_request *what, struct cluster **out,
                           struct fault *fault);
 void lane_begin(struct lane *lane, struct model_snapshot *snapshot);

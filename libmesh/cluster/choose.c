@@ -99,6 +99,9 @@ void cluster_sweep_later(struct cluster *cluster)
 
 /* ---- choosing ---- */
 
+/* Earlier attempts' endpoints, and silent ones that were met on the way. */
+enum { MOST_PASSED_OVER = 2 * CLUSTER_MOST_TRIED };
+
 static int32_t nobody(const struct cluster *cluster, struct fault *fault)
 {
     const struct model_endpoints *set = cluster->set;
@@ -127,7 +130,7 @@ static struct endpoint *pick(struct cluster *cluster, struct balance_hint *hint,
             first = endpoint;
         if (cluster->panicking || endpoint_usable(endpoint))
             return endpoint;
-        if (hint->n_tried == 2 * CLUSTER_MOST_TRIED || hint->n_tried >= cluster->view.n)
+        if (hint->n_tried == MOST_PASSED_OVER || hint->n_tried >= cluster->view.n)
             return first;
         tried[hint->n_tried++] = &endpoint->stats->balance;
     }
@@ -136,7 +139,7 @@ static struct endpoint *pick(struct cluster *cluster, struct balance_hint *hint,
 int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint, struct endpoint **out,
                        struct fault *fault)
 {
-    struct balance_endpoint *tried[2 * CLUSTER_MOST_TRIED];
+    struct balance_endpoint *tried[MOST_PASSED_OVER];
     struct balance_hint balance = {
         .now_us = loop_now_us(cluster->env.loop),
         .key = hint->key,

@@ -143,11 +143,11 @@ void h1_on_curl_timer(struct loop_timer *timer);
 /* ---- h1_socket.c: the descriptors that libcurl owns ---- */
 
 /* CURLOPT_OPENSOCKETFUNCTION of an exchange, CURLOPT_CLOSESOCKETFUNCTION of a connection, CURLMOPT_SOCKETFUNCTION. */
-curl_socket_t h1_socket_open(void *exchange, curlsocktype purpose, struct curl_sockaddr *address);
-int h1_socket_close(void *conn, curl_socket_t fd);
+curl_socket_t h1_socket_open(void *user, curlsocktype purpose, struct curl_sockaddr *address);
+int h1_socket_close(void *user, curl_socket_t fd);
 /* CURLOPT_SSL_CTX_FUNCTION of an exchange, whose connection is about to begin with TLS. */
-CURLcode h1_socket_secure(CURL *easy, void *ssl_ctx, void *exchange);
-int h1_socket_want(CURL *easy, curl_socket_t fd, int what, void *conn, void *socket);
+CURLcode h1_socket_secure(CURL *easy, void *ssl_ctx, void *user);
+int h1_socket_want(CURL *easy, curl_socket_t fd, int what, void *user, void *unused);
 /* Forgets those that libcurl has closed without a word: before owners are called. */
 void h1_socket_check(struct h1_conn *conn);
 /* The exchange has a connection: its socket will not be closed without a word. */
@@ -181,11 +181,11 @@ enum http_reach h1_exchange_reach(const struct h1_exchange *exchange);
 
 /* ---- h1_transfer.c: libcurl's callbacks of an exchange ---- */
 
-size_t h1_on_header_line(char *line, size_t size, size_t n, void *exchange);
-size_t h1_on_body(char *bytes, size_t size, size_t n, void *exchange);
-size_t h1_on_upload(char *buf, size_t size, size_t n, void *exchange);
-int h1_on_request(void *exchange, char *peer_ip, char *local_ip, int peer_port, int local_port);
-int h1_on_debug(CURL *easy, curl_infotype type, char *text, size_t len, void *exchange);
+size_t h1_on_header_line(char *line, size_t size, size_t n, void *user);
+size_t h1_on_body(char *bytes, size_t size, size_t n, void *user);
+size_t h1_on_upload(char *buf, size_t size, size_t n, void *user);
+int h1_on_request(void *user, char *peer_ip, char *local_ip, int peer_port, int local_port);
+int h1_on_debug(CURL *easy, curl_infotype type, char *text, size_t len, void *user);
 
 /* Of the head, or of the trailers after it; NULL when there are none. */
 char *h1_lines(const struct h1_exchange *exchange, size_t *len);

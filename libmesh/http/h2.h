@@ -170,10 +170,10 @@ enum {
 };
 
 void h2_stream_init_cancels(struct h2_conn *conn, uint64_t now_us);
-int32_t h2_stream_open(struct http_conn *conn, struct http_stream *stream, const struct http_request *request);
-void h2_stream_resume(struct http_conn *conn, struct http_stream *stream);
-void h2_stream_consume(struct http_conn *conn, struct http_stream *stream, size_t n);
-void h2_stream_cancel(struct http_conn *conn, struct http_stream *stream);
+int32_t h2_stream_open(struct http_conn *base, struct http_stream *stream, const struct http_request *request);
+void h2_stream_resume(struct http_conn *base, struct http_stream *stream);
+void h2_stream_consume(struct http_conn *base, struct http_stream *stream, size_t n);
+void h2_stream_cancel(struct http_conn *base, struct http_stream *stream);
 
 /* The whole answer is there. */
 void h2_stream_answered(struct h2_conn *conn, struct http_stream *stream);

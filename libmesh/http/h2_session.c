@@ -280,7 +280,8 @@ static void set_options(nghttp2_option *option)
 {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_peer_max_concurrent_streams(option, H2_FIRST_LIMIT);
-    nghttp2_option_set_max_send_header_block_length(option, 2 * H2_MAX_REQUEST_HEADERS); /* h2_stream_open() checks */
+    nghttp2_option_set_max_send_header_block_length(option,
+                                                    (size_t) 2 * H2_MAX_REQUEST_HEADERS); /* h2_stream_open() checks */
     nghttp2_option_set_no_closed_streams(option, 1);
 }
 
