@@ -11,8 +11,8 @@
 
 enum { CALLERS = 6, CHILDREN = 12 };
 
-/* ThreadSanitizer cannot follow threads that start in the child of a process with threads: there callers drive themselves,
- * and what needs a thread in the child is left to the other builds. */
+/* The child of a process with threads is too much for ThreadSanitizer of this age: it does not follow threads that start there,
+ * and its allocator may be locked for ever. There only the parents are tested; the other builds test the children. */
 #if defined(__SANITIZE_THREAD__)
 #define THREADS               "none"
 #define CHILDREN_HAVE_THREADS false
@@ -40,6 +40,12 @@ static void left_out(void **state)
             _exit(1);                                                              \
         }                                                                          \
     } while (0)
+
+static void child_leaves_unless_it_can_call(void)
+{
+    if (!CHILDREN_HAVE_THREADS)
+        _exit(0);
+}
 
 static void child_calls(struct mesh_client *client, const char *id)
 {
@@ -192,6 +198,7 @@ static void forks_under_load(const char *loops, unsigned n_callers)
         at_least = h2_server_record(server, "parent").executed + 20;
         child = fork();
         if (child == 0) {
+            child_leaves_unless_it_can_call();
             child_has_nothing_of_the_parent(h2_server_port(server));
             for (int k = 0; k < 10; k++)
                 child_calls(client, "child");
@@ -203,7 +210,7 @@ static void forks_under_load(const char *loops, unsigned n_callers)
         UNTIL(h2_server_record(server, "parent").executed > at_least);
     }
     callers_end(callers, n_callers);
-    assert_int_equal(h2_server_record(server, "child").executed, 10 * CHILDREN);
+    assert_int_equal(h2_server_record(server, "child").executed, CHILDREN_HAVE_THREADS ? 10 * CHILDREN : 0);
     /* Each child had its own, the parent kept what it had. */
     assert_in_range(h2_server_accepted(server), before, before + CHILDREN + (loops[0] == '1' ? 0 : CALLERS));
     mesh_client_free(client);
@@ -238,6 +245,7 @@ static void *fork_often(void *user)
         int status = 1;
 
         if (child == 0) {
+            child_leaves_unless_it_can_call();
             child_calls(caller->client, "child");
             _exit(0);
         }
@@ -265,7 +273,7 @@ static void several_threads_fork(void **state)
         assert_int_equal(forkers[i].failed, 0);
     }
     callers_end(callers, CALLERS);
-    assert_int_equal(h2_server_record(server, "child").executed, 15);
+    assert_int_equal(h2_server_record(server, "child").executed, CHILDREN_HAVE_THREADS ? 15 : 0);
     mesh_client_free(client);
     h2_server_stop(server);
 }
@@ -466,6 +474,7 @@ static void the_default_client(void **state)
     setenv("MESH_CONNECTION_SILENCE_MS", "0", 1);
     child = fork();
     if (child == 0) {
+        child_leaves_unless_it_can_call();
         child_calls(NULL, "child");
         _exit(0);
     }
@@ -473,13 +482,14 @@ static void the_default_client(void **state)
     ANSWER(get(NULL, "/ok", "parent"), 0, 200, 1);
     child = fork();
     if (child == 0) {
+        child_leaves_unless_it_can_call();
         child_calls(NULL, "child");
         _exit(0);
     }
     child_ended_well(child);
     ANSWER(get(NULL, "/ok", "parent"), 0, 200, 1);
-    assert_int_equal(h2_server_record(server, "child").executed, 2);
-    assert_int_equal(h2_server_accepted(server), 3);
+    assert_int_equal(h2_server_record(server, "child").executed, CHILDREN_HAVE_THREADS ? 2 : 0);
+    assert_int_equal(h2_server_accepted(server), CHILDREN_HAVE_THREADS ? 3 : 1);
     h2_server_stop(server);
 }
 
@@ -495,6 +505,7 @@ static void without_threads(void **state)
     assert_true(mesh_loop_fd(client) >= 0);
     child = fork();
     if (child == 0) {
+        child_leaves_unless_it_can_call();
         child_has_nothing_of_the_parent(h2_server_port(server));
         CHECK(mesh_loop_fd(client) >= 0);
         child_calls(client, "child");
