@@ -44,8 +44,9 @@ struct engine {
     struct mesh_client *client;
     struct source *source; /* in lanes[0] */
     pthread_mutex_t lock;
-    struct map shared; /* struct cluster_shared by name, with the lock */
-    bool abandoned;    /* in a forked child: belongs to the parent */
+    struct map shared;     /* struct cluster_shared by name, with the lock */
+    struct list forgotten; /* inside lanes[0]: lookups of describe.c that nobody waits for any more */
+    bool abandoned;        /* in a forked child: belongs to the parent */
     struct engine *next_abandoned;
     size_t n_lanes;
     struct lane lanes[];
@@ -191,6 +192,8 @@ int32_t client_describe(struct mesh_client *client, const char *service, bool co
                         struct fault *fault);
 int32_t client_resolve(struct mesh_client *client, const char *target, uint64_t until_us, char **out,
                        struct fault *fault);
+/* The source is gone: frees what waited for it. */
+void describe_end(struct engine *engine);
 
 /* ---- loop access for the threadless way in ---- */
 

@@ -244,7 +244,9 @@ int32_t client_describe(struct mesh_client *client, const char *service, bool co
 
 /* ---- the DNS ---- */
 
+/* A lookup. When its time is over nobody waits for it any more; it ends by itself then, or with the engine. */
 struct explaining {
+    struct list link; /* in engine.forgotten */
     struct loop *loop;
     struct loop_waiter waiter;
     int32_t err;
@@ -255,31 +257,74 @@ static void on_explained(void *user, int32_t err, char *json)
 {
     struct explaining *explaining = user;
 
+    if (list_linked(&explaining->link)) {
+        list_remove(&explaining->link);
+        mem_free(json);
+        mem_free(explaining);
+        return;
+    }
     explaining->err = err;
     explaining->json = json;
     loop_waiter_done(explaining->loop, &explaining->waiter);
 }
 
-/* The lookup's own limits (dns.timeout_ms and dns.tries of each server) end it; until_us bounds nothing further. */
+void describe_end(struct engine *engine)
+{
+    struct list *link;
+
+    while ((link = list_pop_front(&engine->forgotten)))
+        mem_free(CONTAINER_OF(link, struct explaining, link));
+}
+
+static int32_t begin_explaining(struct engine *engine, const char *target, struct explaining **out, struct fault *fault)
+{
+    struct explaining *explaining = mem_zalloc(sizeof *explaining);
+    int32_t err;
+
+    *out = explaining;
+    if (!explaining)
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+    explaining->loop = engine->lanes[0].loop;
+    loop_waiter_init(&explaining->waiter);
+    loop_enter(explaining->loop);
+    err = source_explain(engine->source, target, on_explained, explaining, fault);
+    loop_leave(explaining->loop);
+    if (err)
+        mem_free(explaining);
+    return err;
+}
+
+/* False: it had ended in this very moment. */
+static bool forget(struct engine *engine, struct explaining *explaining)
+{
+    bool ended;
+
+    loop_enter(explaining->loop);
+    ended = explaining->waiter.is_done;
+    if (!ended)
+        list_push_back(&engine->forgotten, &explaining->link);
+    loop_leave(explaining->loop);
+    if (ended)
+        loop_wait(explaining->loop, &explaining->waiter, LOOP_FOREVER, false);
+    return !ended;
+}
+
 int32_t client_resolve(struct mesh_client *client, const char *target, uint64_t until_us, char **out,
                        struct fault *fault)
 {
-    struct explaining explaining = { 0 };
+    struct explaining *explaining;
     struct engine *engine;
     int32_t err = client_engine(client, &engine, fault);
 
-    (void) until_us;
     *out = NULL;
+    if (!err)
+        err = begin_explaining(engine, target, &explaining, fault);
     if (err)
         return err;
-    explaining.loop = engine->lanes[0].loop;
-    loop_waiter_init(&explaining.waiter);
-    loop_enter(explaining.loop);
-    err = source_explain(engine->source, target, on_explained, &explaining, fault);
-    loop_leave(explaining.loop);
-    if (err)
-        return err;
-    loop_wait(explaining.loop, &explaining.waiter, LOOP_FOREVER, false);
-    *out = explaining.json;
-    return explaining.json ? explaining.err : fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+    if (loop_wait(explaining->loop, &explaining->waiter, until_us, false) != 0 && forget(engine, explaining))
+        return fault_set(fault, MESH_ERR_TIMEOUT, "\"%.200s\" was not looked up in time", target);
+    *out = explaining->json;
+    err = explaining->json ? explaining->err : fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+    mem_free(explaining);
+    return err;
 }

@@ -73,6 +73,7 @@ static int32_t engine_new(struct mesh_client *client, struct engine **out, struc
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     engine->client = client;
     engine->n_lanes = n;
+    list_init(&engine->forgotten);
     pthread_mutex_init(&engine->lock, NULL);
     for (size_t i = 0; i < n && !err; i++)
         err = make_lane(engine, &engine->lanes[i], fault);
@@ -133,6 +134,7 @@ void engine_free(struct engine *engine)
         loop_leave(engine->lanes[0].loop); /* what other lanes still want of the source, before it goes */
         loop_enter(engine->lanes[0].loop);
         source_free(engine->source);
+        describe_end(engine);
         loop_leave(engine->lanes[0].loop);
     }
     for (size_t i = 0; i < engine->n_lanes; i++)
