@@ -148,7 +148,7 @@ static void watch(struct bench *bench, const sigset_t *taken, struct bench_worke
             on_interrupt(bench, came, &interrupted_us);
         for (size_t i = 0; i < n && atomic_load(&bench->stop); i++)
             nudge(&workers[i]);
-        if (terminal && now_us() - shown_us >= PROGRESS_MS * 1000) {
+        if (terminal && now_us() - shown_us >= UINT64_C(1000) * PROGRESS_MS) {
             shown_us = now_us();
             show_progress(bench, workers, n);
         }

@@ -53,9 +53,9 @@ bool bench_take(struct bench *bench, uint64_t *scheduled_us);
 /* Counts an outcome and frees the response. */
 void bench_count(struct bench_worker *worker, struct mesh_response *response, int32_t err, uint64_t latency_us);
 
-/* Thread functions; the argument is the worker. */
-void *bench_wait_calls(void *worker);
-void *bench_queue_calls(void *worker);
+/* Thread functions; `user` is the worker. */
+void *bench_wait_calls(void *user);
+void *bench_queue_calls(void *user);
 
 /* Prints the result and frees the counts. Returns the exit code. */
 int bench_report(struct bench_counts *counts, uint64_t elapsed_us, uint64_t cpu_us, bool json);

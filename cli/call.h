@@ -39,7 +39,7 @@ struct call_values {
           OPTION_DURATION,                                                                                               \
           offsetof(values, call.timeout_ms),                                                                             \
           1,                                                                                                             \
-          24 * 3600 * 1000 },                                                                                            \
+          UINT64_C(86400000) },                                                                                          \
     {                                                                                                                    \
         0, "attempts", "N", "at most so many attempts; 1: never retry", OPTION_NUMBER,                                   \
             offsetof(values, call.attempts), 1, 100                                                                      \

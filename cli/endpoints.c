@@ -17,7 +17,7 @@ enum { STANDARD_TIMEOUT_MS = 3000 };
 
 static const struct option_spec options[] = {
     { 0, "timeout", "TIME", "for resolving and connecting; 3s", OPTION_DURATION,
-      offsetof(struct endpoints_values, timeout_ms), 1, 10 * 60 * 1000 },
+      offsetof(struct endpoints_values, timeout_ms), 1, UINT64_C(600000) },
     { 0, "json", NULL, "print one object", OPTION_FLAG, offsetof(struct endpoints_values, json), 0, 0 },
 };
 

@@ -17,7 +17,7 @@ enum { STANDARD_TIMEOUT_MS = 5000 };
 
 static const struct option_spec options[] = {
     { 0, "timeout", "TIME", "for all lookups together; 5s", OPTION_DURATION,
-      offsetof(struct resolve_values, timeout_ms), 1, 10 * 60 * 1000 },
+      offsetof(struct resolve_values, timeout_ms), 1, UINT64_C(600000) },
     { 0, "json", NULL, "print one object", OPTION_FLAG, offsetof(struct resolve_values, json), 0, 0 },
 };
 

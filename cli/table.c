@@ -77,7 +77,7 @@ static void print_row(const struct table *table, const size_t *widths, const str
 void table_print(struct table *table)
 {
     struct table_cell titles[TABLE_COLUMNS] = { 0 };
-    size_t widths[TABLE_COLUMNS];
+    size_t widths[TABLE_COLUMNS] = { 0 };
 
     for (size_t i = 0; i < count_columns(table); i++) {
         titles[i] = (struct table_cell){ (char *) (uintptr_t) table->titles[i], COLOUR_TITLE };

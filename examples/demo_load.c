@@ -51,7 +51,7 @@ static size_t bucket_of(uint64_t us)
 {
     size_t shift = 0;
 
-    while (us >> shift >= 2 * LINEAR)
+    while (us >> shift >= (uint64_t) 2 * LINEAR)
         shift++;
     us = shift * LINEAR + (us >> shift);
     return us < BUCKETS ? (size_t) us : BUCKETS - 1;
@@ -59,7 +59,7 @@ static size_t bucket_of(uint64_t us)
 
 static double bucket_ms(size_t bucket)
 {
-    size_t shift = bucket < 2 * LINEAR ? 0 : bucket / LINEAR - 1;
+    size_t shift = bucket < (size_t) 2 * LINEAR ? 0 : bucket / LINEAR - 1;
 
     return (double) (((uint64_t) bucket - shift * LINEAR) << shift) / 1000;
 }
