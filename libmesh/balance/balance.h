@@ -72,6 +72,15 @@ size_t balance_view_sample(const struct balance_view *view, struct rand *dice);
 /* Whether slow start lets the endpoint pass for one draw. */
 bool balance_admits(const struct balance_endpoint *endpoint, struct rand *dice);
 
+/* ---- subsets: balance/subset.c ---- */
+
+/* How many of n endpoints one client uses; `configured` 0: by n. */
+size_t balance_subset_size(size_t n, size_t configured);
+/* The indices, ascending, of the `keep` (1 to n) endpoints that the client uses, which a number of its own stands for. False: out
+ * of memory. */
+bool balance_subset(struct balance_endpoint *const *endpoints, size_t n, uint64_t client, size_t keep,
+                    uint32_t *chosen);
+
 /* ---- policies ---- */
 
 /* What the attempt asks for. */

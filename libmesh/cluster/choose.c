@@ -29,6 +29,28 @@ static void tell_panic(struct cluster *cluster, bool panic)
             FIELD_TEXT("cluster", cluster->conf->name), FIELD_NUMBER("endpoints", cluster->n_endpoints));
 }
 
+/* Of a very large cluster only a part is used. Policies that go by a key keep all, since clients must agree on who has it.
+ * False: out of memory. */
+static bool keep_subset(const struct cluster *cluster, struct endpoint **members, struct balance_endpoint **balanced,
+                        size_t *n)
+{
+    size_t keep = balance_subset_size(*n, cluster->conf->policy.subset_size);
+    uint32_t *chosen;
+    bool made;
+
+    if (keep == *n || cluster->balancer->ops->by_key)
+        return true;
+    chosen = mem_array(keep, sizeof *chosen);
+    made = chosen && balance_subset(balanced, *n, cluster->shared->subset, keep, chosen);
+    for (size_t i = 0; made && i < keep; i++) {
+        members[i] = members[chosen[i]];
+        balanced[i] = balanced[chosen[i]];
+    }
+    mem_free(chosen);
+    *n = keep;
+    return made;
+}
+
 bool cluster_build_view(struct cluster *cluster)
 {
     struct endpoint **members = mem_array(cluster->n_endpoints, sizeof *members);
@@ -49,7 +71,8 @@ bool cluster_build_view(struct cluster *cluster)
         members[n] = endpoint;
         balanced[n++] = &endpoint->stats->balance;
     }
-    if (!balance_view_build(&view, balanced, n) || !balance_prepare(cluster->balancer, &view))
+    if (!keep_subset(cluster, members, balanced, &n) || !balance_view_build(&view, balanced, n) ||
+        !balance_prepare(cluster->balancer, &view))
         goto fail;
     balance_view_free(&cluster->view);
     cluster->view = view;

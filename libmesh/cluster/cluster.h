@@ -31,6 +31,7 @@ struct endpoint_stats {
 struct cluster_shared {
     _Atomic uint32_t refs;
     struct pool_limits limits;
+    uint64_t subset;                  /* what the client's order of preference comes from (balance/subset.c) */
     _Atomic uint32_t active, pending; /* requests running; requests waiting for an endpoint or a connection */
     struct budget budget;
     pthread_mutex_t lock;

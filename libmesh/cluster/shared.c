@@ -8,11 +8,14 @@ struct cluster_shared *cluster_shared_new(const char *name)
 {
     size_t size = strlen(name) + 1;
     struct cluster_shared *shared = mem_zalloc(sizeof *shared + size);
+    struct rand dice;
 
     if (!shared)
         return NULL;
     memcpy(shared->name, name, size);
     shared->refs = 1;
+    rand_seed(&dice);
+    shared->subset = rand_u64(&dice);
     pthread_mutex_init(&shared->lock, NULL);
     return shared;
 }

@@ -151,6 +151,7 @@ struct policy {
     const char *balance; /* "adaptive", ... ; owned by the cluster's strings */
     struct policy_hash hash;
     uint64_t ring_min_size, ring_max_size; /* of ring_hash: points */
+    uint32_t subset_size;                  /* endpoints that one client uses; 0: by the cluster's size */
 };
 
 struct policy_tls {

@@ -74,6 +74,7 @@ static void fill_policy(const struct building *b, struct policy *policy)
     policy->hash.on = hash_on(b);
     policy->ring_min_size = number(b, KEY_BALANCE_RING_MIN_SIZE);
     policy->ring_max_size = number(b, KEY_BALANCE_RING_MAX_SIZE);
+    policy->subset_size = number(b, KEY_BALANCE_SUBSET_SIZE);
     fill_retry(b, &policy->retry);
 }
 

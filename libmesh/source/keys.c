@@ -130,6 +130,9 @@ static const struct key table[KEY_COUNT] = {
         "Points on the ring of `ring_hash`, at least: the more, the more even."),
     NUMBER(BALANCE_RING_MAX_SIZE, POLICY, "balance.ring_max_size", "8388608", 1, 8388608, "points",
         "Points on the ring of `ring_hash`, at most."),
+    NUMBER(BALANCE_SUBSET_SIZE, POLICY, "balance.subset_size", "0", 0, 1000000, NULL,
+        "Endpoints of a service that one client uses; `ring_hash` and `maglev` use all. 0: all up to 64, 80 of 100, 200 of 625 "
+        "and of any more."),
     NUMBER(BREAKER_MAX_CONNECTIONS, POLICY, "breaker.max_connections", "1024", 1, 1000000, NULL,
         "Connections to the service."),
     NUMBER(BREAKER_MAX_PENDING, POLICY, "breaker.max_pending", "1024", 0, 1000000, NULL,

@@ -159,6 +159,34 @@ static void the_same_key_goes_to_the_same_endpoint(void **state)
     }
 }
 
+/* One client uses a part of a large cluster, always the same, and all of it when it hashes. */
+static void a_large_cluster_has_a_subset(void **state)
+{
+    enum { N = 400, USED = 160 };
+    static const struct {
+        const char *policy;
+        size_t used;
+    } cases[] = { { "random", USED }, { "adaptive", USED }, { "ring_hash", N } };
+    struct member members[N] = { { 0 } };
+    char names[N][32];
+
+    (void) state;
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "10.0.%u.%u:80", i / 250, i % 250);
+        members[i].address = names[i];
+    }
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct fixture f = begin(cases[i].policy);
+
+        take(&f, set_of(members, N));
+        assert_int_equal(f.cluster->view.n, cases[i].used);
+        assert_int_equal(f.cluster->n_endpoints, N);
+        take(&f, set_of(members, N - 1));
+        assert_in_range(f.cluster->view.n, cases[i].used - 1, cases[i].used);
+        end(&f);
+    }
+}
+
 static void a_worse_priority_waits(void **state)
 {
     struct fixture f = begin("round_robin");
@@ -459,6 +487,7 @@ int main(void)
         LEAK_TEST(weights_count),
         LEAK_TEST(the_order_is_the_sets),
         LEAK_TEST(the_same_key_goes_to_the_same_endpoint),
+        LEAK_TEST(a_large_cluster_has_a_subset),
         LEAK_TEST(a_worse_priority_waits),
         LEAK_TEST(what_was_tried_is_left_out_while_another_is_there),
         LEAK_TEST(states_of_knowledge),
