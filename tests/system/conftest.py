@@ -19,6 +19,7 @@ from load import Load  # noqa: E402
 from servers.executor import Executor  # noqa: E402
 from servers.haproxy import Haproxy  # noqa: E402
 from servers.knot import Knot, free_for_both  # noqa: E402
+from servers.misbehaving import Peer  # noqa: E402
 from servers.nghttp2 import Nghttpd, Nghttpx  # noqa: E402
 from servers.nginx import Nginx  # noqa: E402
 from servers.process import Ports  # noqa: E402
@@ -157,6 +158,11 @@ class Servers:
         executor = Executor(**options)
         self.made.append(executor)
         return executor
+
+    def misbehaving(self, mode, certificate=None):
+        peer = Peer(mode, certificate)
+        self.made.append(peer)
+        return peer
 
     def tap(self, server):
         """A relay in front of a server that notes when requests arrive."""

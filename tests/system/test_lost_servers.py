@@ -105,3 +105,37 @@ def test_all_killed_and_back(three, load):
     assert outcome.failed == failed, "no failure once all serve again"
     assert set(outcome.errors) <= {"MESH_ERR_CONNECT", "MESH_ERR_RESET"}, outcome.errors
     assert "127.0.0.1:" in outcome.failures[-1]["detail"]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("kind", ["frozen", "killed"])
+def test_lost_before_the_first_request(servers, load, certificate, tls, kind):
+    """A process that starts while one of three hangs or is gone loses nothing either."""
+    three = [servers.nghttpd(certificate if tls else None) for _ in range(3)]
+    lost = three[1]
+    lost.freeze() if kind == "frozen" else lost.kill()
+    group = ["-c", CALLERS, "-n", 3000, "users", "/hello"]
+    variables = {"MESH_TLS_CA": certificate.ca, "MESH_TLS_SERVER_NAME": "localhost"}
+    with load(group, MESH_SERVICES=services(users=("h2" if tls else "h2c", three)), **variables) as calls:
+        [outcome] = calls.wait()
+    assert outcome.failed == 0, outcome.failures
+
+
+@pytest.mark.parametrize("kind", ["frozen", "killed"])
+def test_tls(servers, load, certificate, kind):
+    """As over h2c: one of three is lost under load and comes back."""
+    three = [servers.nghttpd(certificate) for _ in range(3)]
+    victim = three[1]
+    with load(
+        ["-c", CALLERS, "users", "/hello"],
+        MESH_SERVICES=services(users=("h2", three)),
+        MESH_TLS_CA=certificate.ca,
+        MESH_TLS_SERVER_NAME="localhost",
+    ) as calls:
+        calls.until_calls(500, victim.endpoint)
+        victim.freeze() if kind == "frozen" else victim.kill()
+        calls.until_calls(10000)
+        victim.thaw() if kind == "frozen" else victim.start()
+        calls.until_calls(500, victim.endpoint)
+        [outcome] = calls.stop()
+    assert outcome.failed == 0, outcome.failures

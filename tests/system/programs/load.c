@@ -3,13 +3,14 @@
  * a line of counts every 50 ms, and at the end one with all of it. Closing its stdin tells it to stop.
  *
  *   load [-X METHOD] [-H 'name: value']... [-b BODY_BYTES] [-c CALLERS] [-n CALLS] [-t TIMEOUT_MS] [-a ATTEMPTS]
- *        [-p PAUSE_MS] [-l LEDGER] SERVICE [PATH] [-- the same for another group of callers]...
+ *        [-p PAUSE_MS] [-l LEDGER] [-r] SERVICE [PATH] [-- the same for another group of callers]...
  *
  * With -l each call carries a unique x-request-id, and LEDGER gets a line for each: id, began, ended (seconds since 1970),
- * error's name, status, attempts, endpoint. What the process knows of its own bad days is told too: `noise_us`, by how much a
- * thread that sleeps for a millisecond was woken too late at worst. */
+ * error's name, status, attempts, endpoint. With -r what a call took beyond its TIMEOUT_MS is told (`late_us`, `late`) without
+ * the time that threads of this process were ready to run and had no processor, which no library can make good. */
 #include <mesh/mesh.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -34,18 +35,18 @@ struct group {
     unsigned long callers, calls, pause_ms; /* calls 0: until told to stop */
     uint32_t timeout_ms, attempts;
     FILE *ledger;
+    bool is_strict; /* -r */
 
     _Atomic unsigned long taken, running;
     pthread_mutex_t lock; /* what follows */
     uint64_t done, failed, attempts_made, body_bytes, max_us, late_us;
-    json_t *statuses, *errors, *endpoints, *zones, *failures;
+    json_t *statuses, *errors, *endpoints, *zones, *failures, *late;
 };
 
 static struct group groups[MAX_GROUPS];
 static size_t n_groups;
 static struct mesh_client *client;
 static _Atomic bool stopping;
-static _Atomic uint64_t noise_us;
 
 static void die(const char *what, const char *why)
 {
@@ -80,19 +81,17 @@ static void count(json_t *tally, const char *name)
         json_object_set_new(tally, name, json_integer(1));
 }
 
-static void note_failure(struct group *group, const char *error, const struct mesh_response *response, uint64_t took)
+/* A call worth telling of: it failed, or it came too late. */
+static void keep(json_t *list, const char *error, const struct mesh_response *response, uint64_t took)
 {
-    group->failed++;
-    count(group->errors, error);
-    if (json_array_size(group->failures) < MAX_FAILURES)
-        json_array_append_new(group->failures,
-                              json_pack("{s:f s:s s:s s:i s:s s:I}", "at", (double) now_us(CLOCK_REALTIME) / 1e6,
-                                        "error", error, "detail", mesh_response_detail(response), "attempts",
-                                        (int) mesh_response_attempts(response), "endpoint",
-                                        mesh_response_endpoint(response), "took_us", (json_int_t) took));
+    if (json_array_size(list) < MAX_FAILURES)
+        json_array_append_new(list, json_pack("{s:f s:s s:s s:i s:s s:I}", "at", (double) now_us(CLOCK_REALTIME) / 1e6,
+                                              "error", error, "detail", mesh_response_detail(response), "attempts",
+                                              (int) mesh_response_attempts(response), "endpoint",
+                                              mesh_response_endpoint(response), "took_us", (json_int_t) took));
 }
 
-static void note(struct group *group, int32_t err, const struct mesh_response *response, uint64_t took)
+static void note(struct group *group, int32_t err, const struct mesh_response *response, uint64_t took, uint64_t late)
 {
     char status[12];
     const void *body;
@@ -106,16 +105,19 @@ static void note(struct group *group, int32_t err, const struct mesh_response *r
     group->body_bytes += len;
     if (took > group->max_us)
         group->max_us = took;
-    if (group->timeout_ms && took > group->timeout_ms * UINT64_C(1000) + group->late_us)
-        group->late_us = took - group->timeout_ms * UINT64_C(1000);
-    if (err)
-        note_failure(group, mesh_error_name(err), response, took);
-    else
+    if (late > group->late_us) {
+        group->late_us = late;
+        keep(group->late, mesh_error_name(err), response, took);
+    }
+    if (err) {
+        group->failed++;
+        count(group->errors, mesh_error_name(err));
+        keep(group->failures, mesh_error_name(err), response, took);
+    } else {
         count(group->statuses, status);
-    if (!err)
         count(group->endpoints, mesh_response_endpoint(response));
-    if (!err)
         count(group->zones, mesh_response_zone(response));
+    }
     pthread_mutex_unlock(&group->lock);
 }
 
@@ -131,6 +133,52 @@ static void write_ledger(struct group *group, const char *id, uint64_t began, in
     pthread_mutex_unlock(&group->lock);
 }
 
+/* ---- lateness ---- */
+
+/* One thread: microseconds that it has been ready to run without running (Documentation/scheduler/sched-stats.rst). */
+static uint64_t starved_thread_us(const char *name)
+{
+    char path[300], text[100] = "";
+    unsigned long long waited = 0;
+    char *at = text;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/self/task/%s/schedstat", name);
+    file = fopen(path, "r");
+    if (!file)
+        return 0; /* it has ended */
+    if (fgets(text, sizeof text, file)) {
+        strtoull(text, &at, 10);
+        waited = strtoull(at, NULL, 10);
+    }
+    fclose(file);
+    return waited / 1000;
+}
+
+static uint64_t starved_us(void)
+{
+    DIR *threads = opendir("/proc/self/task");
+    uint64_t sum = 0;
+
+    for (struct dirent *entry; threads && (entry = readdir(threads));)
+        if (entry->d_name[0] != '.')
+            sum += starved_thread_us(entry->d_name);
+    if (threads)
+        closedir(threads);
+    return sum;
+}
+
+static uint64_t lateness(const struct group *group, uint64_t took, uint64_t starved_before)
+{
+    uint64_t limit = group->timeout_ms * UINT64_C(1000);
+    uint64_t starved;
+
+    if (!group->is_strict || took <= limit)
+        return 0;
+    starved = starved_us() - starved_before;
+    return took - limit > starved ? took - limit - starved : 0;
+}
+
 /* ---- calling ---- */
 
 static void call(struct group *group, unsigned long number)
@@ -138,7 +186,7 @@ static void call(struct group *group, unsigned long number)
     struct mesh_header headers[MAX_HEADERS + 1];
     struct mesh_response *response = NULL;
     struct mesh_request_opts opts;
-    uint64_t wall = now_us(CLOCK_REALTIME), began;
+    uint64_t wall = now_us(CLOCK_REALTIME), began, took, starved = group->is_strict ? starved_us() : 0;
     char id[48];
     int32_t err;
 
@@ -159,7 +207,8 @@ static void call(struct group *group, unsigned long number)
     }
     began = now_us(CLOCK_MONOTONIC);
     err = mesh_request(client, &opts, &response);
-    note(group, err, response, now_us(CLOCK_MONOTONIC) - began);
+    took = now_us(CLOCK_MONOTONIC) - began;
+    note(group, err, response, took, lateness(group, took, starved));
     if (group->ledger)
         write_ledger(group, id, wall, err, response);
     mesh_response_free(response);
@@ -179,20 +228,9 @@ static void *run_caller(void *arg)
             sleep_ms(group->pause_ms);
     }
     atomic_fetch_sub(&group->running, 1);
+    while (!atomic_load(&stopping)) /* its figures in /proc end with it: see starved_us() */
+        sleep_ms(TICK_MS);
     return NULL;
-}
-
-static void *run_noise(void *arg)
-{
-    while (!atomic_load(&stopping)) {
-        uint64_t began = now_us(CLOCK_MONOTONIC), late;
-
-        sleep_ms(1);
-        late = now_us(CLOCK_MONOTONIC) - began - 1000;
-        if (late > atomic_load(&noise_us))
-            atomic_store(&noise_us, late);
-    }
-    return arg;
 }
 
 /* ---- telling ---- */
@@ -208,9 +246,9 @@ static json_t *describe(struct group *group, bool all)
                        "endpoints", group->endpoints, "statuses", group->statuses, "errors", group->errors);
     if (all)
         json_object_update_new(object,
-                               json_pack("{s:O s:O s:I s:I s:I}", "failures", group->failures, "zones", group->zones,
-                                         "max_us", (json_int_t) group->max_us, "late_us", (json_int_t) group->late_us,
-                                         "body_bytes", (json_int_t) group->body_bytes));
+                               json_pack("{s:O s:O s:O s:I s:I s:I}", "failures", group->failures, "late", group->late,
+                                         "zones", group->zones, "max_us", (json_int_t) group->max_us, "late_us",
+                                         (json_int_t) group->late_us, "body_bytes", (json_int_t) group->body_bytes));
     json_object_set_new(object, "at", json_real((double) now_us(CLOCK_REALTIME) / 1e6));
     object = json_deep_copy(object); /* while the tallies stand still */
     pthread_mutex_unlock(&group->lock);
@@ -223,7 +261,7 @@ static void tell(bool final)
 
     for (size_t i = 0; i < n_groups; i++)
         json_array_append_new(all, describe(&groups[i], final));
-    line = json_pack("{s:b s:I s:o}", "final", final, "noise_us", (json_int_t) atomic_load(&noise_us), "groups", all);
+    line = json_pack("{s:b s:o}", "final", final, "groups", all);
     json_dumpf(line, stdout, JSON_COMPACT);
     putchar('\n');
     fflush(stdout);
@@ -311,6 +349,9 @@ static void take_option(struct group *group, int option)
     case 'p':
         group->pause_ms = number_of(optarg);
         break;
+    case 'r':
+        group->is_strict = true;
+        break;
     case 'l':
         group->ledger = fopen(optarg, "w");
         if (!group->ledger)
@@ -329,7 +370,7 @@ static void read_group(int argc, char **argv)
 
     group->callers = 1;
     optind = 0;
-    while ((option = getopt(argc, argv, "+X:H:b:c:n:t:a:p:l:")) != -1)
+    while ((option = getopt(argc, argv, "+X:H:b:c:n:t:a:p:l:r")) != -1)
         take_option(group, option);
     if (optind == argc || argc - optind > 2 || group->callers > MAX_CALLERS)
         die("usage", "load [OPTION...] SERVICE [PATH] [-- ...]");
@@ -341,6 +382,7 @@ static void read_group(int argc, char **argv)
     group->endpoints = json_object();
     group->zones = json_object();
     group->failures = json_array();
+    group->late = json_array();
 }
 
 static void read_groups(int argc, char **argv)
@@ -377,28 +419,25 @@ static void free_group(struct group *group)
     json_decref(group->endpoints);
     json_decref(group->zones);
     json_decref(group->failures);
+    json_decref(group->late);
     free(group->body);
 }
 
 int main(int argc, char **argv)
 {
     static pthread_t threads[MAX_GROUPS * MAX_CALLERS];
-    pthread_t noise;
     size_t n = 0;
     char why[512];
 
     read_groups(argc, argv);
     if (mesh_client_new(NULL, &client, why, sizeof why) != 0)
         die("client", why);
-    if (pthread_create(&noise, NULL, run_noise, NULL) != 0)
-        die("thread", "cannot be started");
     for (size_t i = 0; i < n_groups; i++)
         n += start_group(&groups[i], threads + n);
     watch();
     atomic_store(&stopping, true);
     for (size_t i = 0; i < n; i++)
         pthread_join(threads[i], NULL);
-    pthread_join(noise, NULL);
     tell(true);
     mesh_client_free(client);
     for (size_t i = 0; i < n_groups; i++)
