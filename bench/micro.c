@@ -212,7 +212,7 @@ static void measure_sets(void)
     struct loop_conf threadless = { .threadless = true };
     struct model_cluster *conf = model_cluster_new("micro");
     struct cluster *cluster;
-    struct loop *loop;
+    struct loop *loop = NULL;
     double times[SWAPS], first_ms;
     size_t before;
 

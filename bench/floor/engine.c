@@ -76,7 +76,7 @@ static void wait_for_io(struct engine *engine, bool is_keeper)
                              { .fd = engine->wake_fd, .events = POLLIN } };
     uint64_t count;
 
-    if (http2_wants_to_write(engine->http2))
+    if (http2_is_blocked(engine->http2))
         fds[0].events |= POLLOUT;
     poll(fds, is_keeper ? 2 : 1, POLL_MS);
     if (fds[1].revents && read(engine->wake_fd, &count, sizeof count) < 0)

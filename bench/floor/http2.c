@@ -139,17 +139,21 @@ static void fill_output(struct http2 *http2)
     }
 }
 
+static bool has_output(const struct http2 *http2)
+{
+    return http2->out_sent < http2->out_len;
+}
+
 void http2_write(struct http2 *http2)
 {
-    for (;;) {
-        if (!http2_wants_to_write(http2))
+    do {
+        if (!has_output(http2))
             fill_output(http2);
-        if (!http2_wants_to_write(http2))
-            return;
+        if (!has_output(http2))
+            break;
         http2->out_sent += wire_write(&http2->wire, http2->out + http2->out_sent, http2->out_len - http2->out_sent);
-        if (http2_wants_to_write(http2))
-            return;
-    }
+    } while (!has_output(http2));
+    atomic_store_explicit(&http2->blocked, has_output(http2), memory_order_relaxed);
 }
 
 void http2_read(struct http2 *http2)
@@ -163,9 +167,9 @@ void http2_read(struct http2 *http2)
     } while (n > 0 && wire_holds_more(&http2->wire));
 }
 
-bool http2_wants_to_write(const struct http2 *http2)
+bool http2_is_blocked(const struct http2 *http2)
 {
-    return http2->out_sent < http2->out_len;
+    return atomic_load_explicit(&http2->blocked, memory_order_relaxed);
 }
 
 struct call *http2_take_ended(struct http2 *http2)

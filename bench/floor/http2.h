@@ -34,6 +34,7 @@ struct http2 {
     char authority[32];
     struct call *ended;
     size_t out_len, out_sent;
+    _Atomic bool blocked;
     uint8_t out[1 << 17];
     uint8_t in[1 << 16];
 };
@@ -44,7 +45,8 @@ void http2_submit(struct http2 *http2, struct call *call);
 void http2_write(struct http2 *http2);
 /* Reads once what has come; calls end in here. */
 void http2_read(struct http2 *http2);
-bool http2_wants_to_write(const struct http2 *http2);
+/* The socket did not take all of it. Any thread. */
+bool http2_is_blocked(const struct http2 *http2);
 /* The calls that have ended since the last time. */
 struct call *http2_take_ended(struct http2 *http2);
 

@@ -46,7 +46,7 @@ static void wait_for_io(const struct http2 *http2)
 {
     struct pollfd fd = { .fd = http2->wire.fd, .events = POLLIN };
 
-    if (http2_wants_to_write(http2))
+    if (http2_is_blocked(http2))
         fd.events |= POLLOUT;
     poll(&fd, 1, 1000);
 }

@@ -186,9 +186,9 @@ static struct load_thread *start(struct load *load, uint32_t n)
     return threads;
 }
 
-void load_run(const struct load_options *options, uint32_t n, load_work *work_of_one, void *program)
+void load_run(const struct load_options *options, uint32_t n, load_work *work_of_each, void *program)
 {
-    struct load load = { .work = work_of_one, .program = program };
+    struct load load = { .work = work_of_each, .program = program };
     struct load_thread *threads = start(&load, n);
     struct moment a, b;
 

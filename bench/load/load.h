@@ -35,8 +35,8 @@ struct load_thread;
 /* Makes calls until load_goes_on() says no. */
 typedef void load_work(struct load_thread *thread, void *program);
 
-/* Runs `threads` of them, measures, prints the line of JSON. */
-void load_run(const struct load_options *options, uint32_t threads, load_work *work, void *program);
+/* Runs `n` of them, measures, prints the line of JSON. */
+void load_run(const struct load_options *options, uint32_t n, load_work *work_of_each, void *program);
 
 bool load_goes_on(const struct load_thread *thread);
 uint64_t load_now_ns(void);
