@@ -27,12 +27,13 @@ def peer(servers):
     return lambda mode, certificate=None: servers.misbehaving(mode, certificate)
 
 
-def flood(load, attacked, bystander, **variables):
+def flood(load, attacked, bystander, timeout_ms=20000, **variables):
     """A few calls of the flooding service while four callers use another one, in the same process and loop."""
     with load(
         ["-c", 4, "good", "/hello"],
-        ["-n", ATTACKS, "-p", 50, "-t", 3000, "bad"],
+        ["-n", ATTACKS, "-p", 50, "-t", timeout_ms, "bad"],
         MESH_SERVICES=services(good=[bystander], bad=[attacked]),
+        MESH_CONNECT_TIMEOUT_MS=timeout_ms // 2,  # the peer is Python and may be slow to say hello
         **variables,
     ) as calls:
         calls.until_calls(500)
@@ -56,7 +57,7 @@ def flood(load, attacked, bystander, **variables):
 )
 def test_flood(servers, peer, load, sanitized, mode):
     attacked, bystander = peer(mode), servers.nghttpd()
-    good, bad, grown = flood(load, attacked, bystander)
+    good, bad, grown = flood(load, attacked, bystander, 2000 if mode == "flood_empty_padded_data" else 20000)
     assert good.failed == 0, good.failures
     assert bad.calls == bad.failed == ATTACKS
     assert set(bad.errors) <= {"MESH_ERR_PROTOCOL", "MESH_ERR_RESET", "MESH_ERR_TOO_LARGE"}, bad.failures
@@ -78,7 +79,8 @@ def test_flood(servers, peer, load, sanitized, mode):
 def test_endless_body(servers, peer, load, sanitized, mode):
     """What is collected has a limit; a peer that goes on sending when the stream is reset loses its connection."""
     attacked = peer(mode)
-    good, bad, grown = flood(load, attacked, servers.nghttpd(), MESH_RESPONSE_MAX_BYTES=1 << 20)
+    timeout = 2000 if mode == "flood_data" else 20000
+    good, bad, grown = flood(load, attacked, servers.nghttpd(), timeout, MESH_RESPONSE_MAX_BYTES=1 << 20)
     assert good.failed == 0, good.failures
     assert set(bad.errors) <= {"MESH_ERR_TOO_LARGE", "MESH_ERR_PROTOCOL"} and bad.failed == ATTACKS, bad.failures
     assert "response.max_bytes" in bad.failures[0]["detail"]
@@ -89,7 +91,7 @@ def test_flood_over_tls(servers, peer, load, sanitized, certificate):
     attacked, bystander = peer("flood_ping", certificate), servers.nghttpd()
     with load(
         ["-c", 4, "good", "/hello"],
-        ["-n", ATTACKS, "-t", 10000, "bad"],
+        ["-n", ATTACKS, "-t", 20000, "bad"],
         MESH_SERVICES=services(good=[bystander], bad=("h2", [attacked])),
         MESH_TLS_CA=certificate.ca,
         MESH_TLS_SERVER_NAME="localhost",
