@@ -91,14 +91,14 @@ static void insert(float *sorted, size_t n, float value)
 }
 
 /* All of a small even view, else a sample, drawn as candidates are: the price does not grow with the number of endpoints. */
-static size_t sample_means(const struct balance_view *view, struct rand *dice, float *means)
+static size_t sample_means(const struct balance_view *view, uint64_t now_us, struct rand *dice, float *means)
 {
     bool all = view->even && view->n <= SAMPLE;
     size_t looked_at = all ? view->n : SAMPLE, n = 0;
 
     for (size_t i = 0; i < looked_at; i++) {
         size_t at = all ? i : balance_view_sample(view, dice);
-        float mean = balance_mean_us(view->endpoints[at]);
+        float mean = balance_mean_us(view->endpoints[at], now_us);
 
         if (mean > 0)
             insert(means, n++, mean);
@@ -108,10 +108,10 @@ static size_t sample_means(const struct balance_view *view, struct rand *dice, f
 
 /* Slow is who takes twice as long as the endpoint at the lower quartile. Judged by means: with noisy service times the peaks of
  * good and bad endpoints overlap. */
-static void judge(struct adaptive *self, const struct balance_view *view, struct rand *dice)
+static void judge(struct adaptive *self, const struct balance_view *view, uint64_t now_us, struct rand *dice)
 {
     float means[SAMPLE];
-    size_t n = sample_means(view, dice, means), slow = 0;
+    size_t n = sample_means(view, now_us, dice, means), slow = 0;
 
     self->choices = FEWEST_CHOICES;
     self->assumed_us = ASSUMED_US;
@@ -186,7 +186,7 @@ static void draw(const struct balance_view *view, struct rand *dice, size_t want
 static float score(const struct adaptive *self, const struct balance_endpoint *endpoint, uint64_t now_us)
 {
     uint32_t active = atomic_load_explicit(&endpoint->active, memory_order_relaxed);
-    float mean = balance_mean_us(endpoint);
+    float mean = balance_mean_us(endpoint, now_us);
     float penalty = balance_penalty_us(endpoint, now_us);
     float latency = mean > 0 ? (mean + balance_peak_us(endpoint, now_us)) / 2 : self->assumed_us;
 
@@ -240,7 +240,7 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     size_t best;
 
     if (hint->now_us - self->judged_us >= JUDGE_EVERY_US) {
-        judge(self, view, dice);
+        judge(self, view, hint->now_us, dice);
         self->judged_us = hint->now_us;
     }
     if (self->trials < TRIAL_MOST)

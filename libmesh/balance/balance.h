@@ -23,7 +23,7 @@ typedef _Atomic uint64_t balance_figure;
 /* What balancers know of one endpoint. Zeroed but for weight and hash_key. Shared by all loops: relaxed atomics. */
 struct balance_endpoint {
     balance_figure peak;        /* latency: up at once, down with 10 s */
-    balance_figure mean;        /* latency: moving mean over 2 s */
+    balance_figure mean;        /* latency: moving mean over 2 s; forgotten with 60 s */
     balance_figure penalty;     /* of failures: down with 2 s, halved by each success */
     _Atomic uint32_t active;    /* attempts in flight */
     _Atomic uint32_t failures;  /* in a row */
@@ -47,7 +47,7 @@ void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us);
 
 /* The figures in microseconds, for balancers and for whoever shows them; 0: not known, or none. */
 float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us);
-float balance_mean_us(const struct balance_endpoint *endpoint);
+float balance_mean_us(const struct balance_endpoint *endpoint, uint64_t now_us);
 float balance_penalty_us(const struct balance_endpoint *endpoint, uint64_t now_us);
 uint64_t balance_idle_ms(const struct balance_endpoint *endpoint, uint64_t now_us);
 

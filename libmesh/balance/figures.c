@@ -12,6 +12,8 @@
 #define PEAK_FADES_MS    10000.0F
 #define MEAN_FADES_MS    2000.0F
 #define PENALTY_FADES_MS 2000.0F
+/* Nobody may be shunned for ever for what was once measured: a client whose requests are not idempotent tries nobody out. */
+#define FORGOTTEN_MS 60000.0F
 /* Each answer moves the mean by so much at least, or a burst within a millisecond would not. */
 #define MEAN_LEAST_STEP 0.05F
 /* What a failure counts for when nothing is known of the endpoint, and what it never exceeds. */
@@ -64,9 +66,9 @@ float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us)
     return faded(load(&endpoint->peak), PEAK_FADES_MS, now_us);
 }
 
-float balance_mean_us(const struct balance_endpoint *endpoint)
+float balance_mean_us(const struct balance_endpoint *endpoint, uint64_t now_us)
 {
-    return load(&endpoint->mean).us;
+    return faded(load(&endpoint->mean), FORGOTTEN_MS, now_us);
 }
 
 float balance_penalty_us(const struct balance_endpoint *endpoint, uint64_t now_us)
@@ -129,7 +131,7 @@ void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us)
 {
     uint32_t in_a_row = atomic_fetch_add_explicit(&endpoint->failures, 1, memory_order_relaxed) + 1;
     float was = balance_penalty_us(endpoint, now_us);
-    float penalty = penalty_for(in_a_row, balance_mean_us(endpoint));
+    float penalty = penalty_for(in_a_row, balance_mean_us(endpoint, now_us));
 
     store(&endpoint->penalty, penalty > was ? penalty : was, now_us);
 }

@@ -152,6 +152,7 @@ static int32_t open_stream(struct request *request, struct http_conn *conn)
             return MESH_ERR_NOMEM;
         wanted.headers = filtered;
     }
+    request->attempt.opened_us = loop_now_us(request->env->loop);
     request->attempt.stream = (struct http_stream){ .ops = &stream_ops, .hold = !is_collected(request) };
     err = http_stream_open(conn, &request->attempt.stream, &wanted);
     mem_free(filtered);
@@ -242,7 +243,6 @@ int32_t attempt_start(struct request *request)
     }
     remember_tried(request);
     request->attempt.given_up = request->attempt.outgrown = false;
-    request->attempt.began_us = loop_now_us(request->env->loop);
     request->attempt.lease.on_leased = on_leased;
     request->attempt.lease.on_failed = on_lease_failed;
     endpoint_begin(request->attempt.endpoint);
@@ -266,7 +266,7 @@ static void count_bytes(struct request *request)
 void attempt_end(struct request *request, enum attempt_outcome outcome)
 {
     struct attempt *attempt = &request->attempt;
-    uint64_t took = loop_now_us(request->env->loop) - attempt->began_us;
+    uint64_t took = loop_now_us(request->env->loop) - attempt->opened_us;
 
     if (!attempt->endpoint)
         return;

@@ -325,7 +325,7 @@ void request_attempt_head(struct request *request, bool end)
         return;
     request->heard_us = loop_now_us(request->env->loop);
     if (outcome_of_status(request->response->status) == ATTEMPT_ANSWERED)
-        endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.began_us);
+        endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.opened_us);
     loop_timer_cancel(request->env->loop, &request->deadline);
     loop_timer_cancel(request->env->loop, &request->pause);
     if (idle_ms > 0)

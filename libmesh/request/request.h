@@ -40,7 +40,7 @@ struct request_ask {
     const char *authority;             /* NULL: the cluster's */
     const struct mesh_header *headers; /* without "host" */
     size_t n_headers;
-    uint64_t hash_key; /* with has_hash_key */
+    uint64_t hash_key;                 /* with has_hash_key */
     uint32_t timeout_ms, max_attempts; /* 0: the policy's */
     bool has_hash_key;
     bool idempotent;
@@ -73,7 +73,7 @@ struct attempt {
     bool waits;    /* counted as pending by the cluster */
     bool given_up; /* its answer is not wanted: a retry has been decided */
     bool outgrown; /* its body exceeds response.max_bytes */
-    uint64_t began_us;
+    uint64_t opened_us; /* its stream: connecting and waiting for a connection are no part of the latency */
 };
 
 /* Zeroed, then `ops`, `ask` and `body` set, by whoever makes it; freed by them too. */

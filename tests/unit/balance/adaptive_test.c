@@ -185,6 +185,24 @@ static void test_no_trial_by_others(void **state)
     crowd_end(&crowd);
 }
 
+/* ... and still find out, in the end, that an endpoint is well again. */
+static void test_nobody_is_shunned_for_ever(void **state)
+{
+    struct crowd crowd;
+    unsigned seconds = 0;
+
+    (void) state;
+    begin_measured(&crowd, 2, 1, NULL);
+    crowd.hint.idempotent = false;
+    while (seconds < 1000 && crowd_pick(&crowd) != 0) {
+        crowd_answer(&crowd, 1, FAST_US);
+        advance_ms(&crowd, 1000);
+        seconds++;
+    }
+    assert_in_range(seconds, 30, 150);
+    crowd_end(&crowd);
+}
+
 /* Weights say how often an endpoint is a candidate: equal ones get their shares at any load. */
 static void test_weights(void **state)
 {
@@ -238,6 +256,7 @@ int main(void)
         LEAK_TEST(test_failures_repel),
         LEAK_TEST(test_trials),
         LEAK_TEST(test_no_trial_by_others),
+        LEAK_TEST(test_nobody_is_shunned_for_ever),
         LEAK_TEST(test_weights),
         LEAK_TEST(test_heavy_and_slow),
         LEAK_TEST(test_slow_start),

@@ -12,7 +12,7 @@ static void test_nothing_known(void **state)
 
     (void) state;
     assert_true(balance_peak_us(&endpoint, start) == 0);
-    assert_true(balance_mean_us(&endpoint) == 0);
+    assert_true(balance_mean_us(&endpoint, start) == 0);
     assert_true(balance_penalty_us(&endpoint, start) == 0);
 }
 
@@ -37,11 +37,12 @@ static void test_mean(void **state)
 
     (void) state;
     balance_answered(&endpoint, 1000, start); /* the first is the mean */
-    assert_about(balance_mean_us(&endpoint), 1000, 1);
+    assert_about(balance_mean_us(&endpoint, start), 1000, 1);
     balance_answered(&endpoint, 3000, start); /* a burst moves it too */
-    assert_about(balance_mean_us(&endpoint), 1100, 1);
+    assert_about(balance_mean_us(&endpoint, start), 1100, 1);
     balance_answered(&endpoint, 3000, start + 2 * US_PER_S);
-    assert_about(balance_mean_us(&endpoint), 3000 - 1900 * exp(-1), 5);
+    assert_about(balance_mean_us(&endpoint, start + 2 * US_PER_S), 3000 - 1900 * exp(-1), 5);
+    assert_about(balance_mean_us(&endpoint, start + 62 * US_PER_S), (3000 - 1900 * exp(-1)) * exp(-1), 5);
 }
 
 static void test_penalty(void **state)
@@ -58,7 +59,7 @@ static void test_penalty(void **state)
         balance_failed(&endpoint, start);
     assert_about(balance_penalty_us(&endpoint, start), 5e6, 1);
     assert_about(balance_penalty_us(&endpoint, start + 2 * US_PER_S), 5e6 * exp(-1), 5e3);
-    assert_true(balance_mean_us(&endpoint) == 0); /* failures have no latency */
+    assert_true(balance_mean_us(&endpoint, start) == 0); /* failures have no latency */
     assert_true(balance_peak_us(&endpoint, start) == 0);
 }
 
@@ -102,7 +103,7 @@ static void test_unmeasured_success(void **state)
     balance_answered(&endpoint, 0, start);
     assert_int_equal(endpoint.failures, 0);
     assert_about(balance_penalty_us(&endpoint, start), 6250, 1);
-    assert_true(balance_mean_us(&endpoint) == 0);
+    assert_true(balance_mean_us(&endpoint, start) == 0);
 }
 
 static void test_begin_and_end(void **state)
@@ -131,7 +132,7 @@ static void test_clocks_of_two_loops(void **state)
     assert_about(balance_peak_us(&endpoint, start - 2 * US_PER_MS), 1000, 1);
     assert_about(balance_penalty_us(&endpoint, start - 2 * US_PER_MS), 12500, 1);
     balance_answered(&endpoint, 1000, start - 2 * US_PER_MS);
-    assert_about(balance_mean_us(&endpoint), 1000, 1);
+    assert_about(balance_mean_us(&endpoint, start), 1000, 1);
 }
 
 int main(void)
