@@ -70,9 +70,9 @@ struct attempt {
     struct endpoint *endpoint; /* NULL: none runs */
     struct pool_lease lease;
     struct http_stream stream;
-    bool waits;    /* counted as pending by the cluster */
-    bool given_up; /* its answer is not wanted: a retry has been decided */
-    bool outgrown; /* its body exceeds response.max_bytes */
+    bool waits;         /* counted as pending by the cluster */
+    bool given_up;      /* its answer is not wanted: a retry has been decided */
+    bool outgrown;      /* its body exceeds response.max_bytes */
     uint64_t opened_us; /* its stream: connecting and waiting for a connection are no part of the latency */
 };
 
