@@ -143,7 +143,7 @@ static int32_t read_all(const struct mesh_request_opts *opts, uint32_t allowed, 
 int32_t api_read_request(const struct mesh_request_opts *theirs, uint32_t allowed_flags, struct api_request *out,
                          struct fault *fault)
 {
-    struct mesh_request_opts opts;
+    struct mesh_request_opts opts = { 0 };
     int32_t err;
 
     *out = (struct api_request){ 0 };

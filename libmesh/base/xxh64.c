@@ -7,5 +7,5 @@
 
 uint64_t xxh64(const void *bytes, size_t len, uint64_t seed)
 {
-    return XXH64(bytes, len, seed);
+    return XXH64(bytes ? bytes : "", len, seed); /* nothing may be NULL */
 }

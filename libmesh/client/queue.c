@@ -13,7 +13,7 @@
 
 /* Calls are held back for the taking thread only while it has others running, and at most so many; not while somebody else
  * polls, since then it may wait for the descriptor instead of coming back. If it stays away the keeper sends them. */
-enum { BUSY = 4, MOST_HELD_BACK = 32 };
+enum { BUSY = 4, MOST_HELD_BACK = 256 };
 
 struct queue_waiter {
     struct list link;

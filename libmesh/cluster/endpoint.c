@@ -189,10 +189,11 @@ void endpoint_begin(struct endpoint *endpoint)
 static void follow_latency(struct endpoint *endpoint, uint64_t now)
 {
     uint64_t least = endpoint->cluster->conf->policy.silence_ms * US_PER_MS;
-    uint64_t silence = 4 * latency_quantile_us(&endpoint->latency, 99);
+    uint64_t silence;
 
     if (least == 0 || now - endpoint->silence_set_us < SILENCE_EVERY_US)
         return;
+    silence = 4 * latency_quantile_us(&endpoint->latency, 99);
     endpoint->silence_set_us = now;
     pool_set_silence(endpoint->pool, silence > least ? silence : least);
 }
