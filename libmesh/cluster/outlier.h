@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether one endpoint gets attempts, as its answers tell: one state machine an endpoint. Pure: time and dice are arguments.
+ *
+ *   WELL ──(failures)──→ ISOLATED ──(time)──→ DUE ──(an attempt)──→ PROBED ──(answer)──→ RECOVERING ──(time)──→ WELL
+ *                           ↑                                          │
+ *                           └──────────────(failure)───────────────────┘
+ *
+ * RECOVERING gets a growing share (slow start). Who may be isolated at all, and how many at once, is the cluster's decision
+ * (outlier_may_isolate()). */
+#ifndef CLUSTER_OUTLIER_H
+#define CLUSTER_OUTLIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+struct outlier_conf {
+    uint32_t consecutive;     /* failures in a row; 0: off */
+    uint32_t success_percent; /* of the last ten seconds, below which it is isolated; 0: off */
+    uint32_t min_requests;    /* that the rate is judged by */
+    uint32_t base_ms, max_ms; /* first and longest isolation; it doubles in between */
+    uint32_t max_percent;     /* of a cluster's endpoints that may be isolated at once */
+    uint32_t slow_start_ms;   /* at most; 0: off */
+};
+
+enum outlier_state { OUTLIER_WELL, OUTLIER_ISOLATED, OUTLIER_DUE, OUTLIER_PROBED, OUTLIER_RECOVERING };
+const char *outlier_state_name(enum outlier_state state);
+
+enum { OUTLIER_SECONDS = 10 };
+
+struct outlier {
+    enum outlier_state state;
+    bool by_rate;         /* isolated for its rate, not for failures in a row */
+    uint32_t in_row;      /* failures since the last answer */
+    uint32_t times;       /* isolated in a row: how often the time has doubled */
+    uint64_t since_us;    /* when the state began */
+    uint64_t until_us;    /* when it ends by itself: ISOLATED, RECOVERING */
+    uint64_t isolated_us; /* how long the last isolation lasted, from its first failure */
+    uint64_t second;      /* the newest of the ring */
+    uint32_t answered[OUTLIER_SECONDS], failed[OUTLIER_SECONDS];
+};
+
+/* An attempt has ended. True: the endpoint has earned isolation; the cluster decides, and calls outlier_isolate(). Answers move
+ * PROBED to RECOVERING by themselves. */
+bool outlier_answered(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us);
+bool outlier_failed(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us);
+/* Out of the way, for half to the whole of base * 2^times. */
+void outlier_isolate(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us, struct rand *dice);
+/* The peer asked to be left alone for so long (Retry-After). */
+void outlier_isolate_for(struct outlier *outlier, uint64_t wait_us, uint64_t now_us);
+/* What time alone changes. True: the state is another now. */
+bool outlier_tick(struct outlier *outlier, uint64_t now_us);
+/* The one attempt of DUE begins; or ended without telling anything. */
+void outlier_probe(struct outlier *outlier, uint64_t now_us);
+void outlier_probe_untold(struct outlier *outlier, uint64_t now_us);
+
+/* May get attempts like others do. */
+bool outlier_is_in(const struct outlier *outlier);
+/* Its share of its weight, percent: 10 to 100 while RECOVERING. */
+uint32_t outlier_share(const struct outlier *outlier, uint64_t now_us);
+
+/* One more of n endpoints, `isolated` being so already: at most max_percent, rounded down, but one of two; never the last. */
+bool outlier_may_isolate(uint32_t n, uint32_t isolated, uint32_t max_percent);
+
+#endif
