@@ -62,17 +62,24 @@ static void retire(struct h1_socket *socket)
     loop_io_remove(socket->conn->base.loop, &socket->io);
 }
 
-/* TLS sockets may become readable while idle: session tickets. Only their end counts. */
+/* TLS sockets may become readable while idle: session tickets. Only their end counts. And an event may be older than the turn in
+ * which the answer that it announces was read: a caller and the keeper may both have been in the poll. */
 static bool is_over(const struct h1_socket *socket, uint32_t events)
 {
-    return !socket->conn->fixed.tls || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    char byte;
+
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        return true;
+    if (socket->conn->fixed.tls)
+        return false;
+    return recv(socket->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 static void on_idle(struct h1_socket *socket, uint32_t events)
 {
     if (is_over(socket, events))
         retire(socket);
-    else
+    else if (socket->conn->fixed.tls)
         watch(socket, EPOLLRDHUP);
 }
 
