@@ -33,7 +33,7 @@ PACKAGES = {
     "knotd": "knot",
     "openssl": "openssl",
     "curl": "curl",
-    "prlimit": "util-linux",
+    "unshare": "util-linux",
     "ps": "procps",
 }
 
@@ -185,11 +185,11 @@ def servers(tmp_path, ports, root):
 
 @pytest.fixture
 def load(program, environment):
-    """Starts callers: load(group, ..., limits=(), MESH_X=...), each group a list of load.c's arguments."""
+    """Starts callers: load(group, ..., limits=(), through=(), MESH_X=...), each group a list of load.c's arguments."""
     running = []
 
-    def start(*groups, limits=(), **variables):
-        running.append(Load(program("load"), groups, environment(**variables), limits))
+    def start(*groups, limits=(), through=(), **variables):
+        running.append(Load(program("load"), groups, environment(**variables), limits, through))
         return running[-1]
 
     yield start

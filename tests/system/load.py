@@ -23,9 +23,9 @@ class Group:
 class Load:
     """A process that calls. Use as a context: it is told to stop at the end at the latest."""
 
-    def __init__(self, program, groups, environment, limits=()):
-        """groups: lists of arguments; limits: (resource, number) pairs for the process."""
-        args = [str(program)]
+    def __init__(self, program, groups, environment, limits=(), through=()):
+        """groups: lists of arguments; limits: (resource, number) pairs for the process; through: a command that runs it."""
+        args = [*through, str(program)]
         for i, group in enumerate(groups):
             args += (["--"] if i else []) + [str(arg) for arg in group]
 

@@ -25,6 +25,7 @@ http {{
     uwsgi_temp_path {folder}/temp;
     scgi_temp_path {folder}/temp;
     keepalive_requests {keepalive_requests};
+    client_max_body_size 16m;
     server {{
 {listen}
         root {root};
