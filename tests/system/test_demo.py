@@ -25,11 +25,16 @@ def children(pid="self"):
     return {int(child) for child in found if state(child) not in "ZX"}
 
 
-def state(pid):
+def told_of(pid, file):
+    """A file of /proc; empty when the process has ended meanwhile."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return "X"
+        return pathlib.Path(f"/proc/{pid}/{file}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def state(pid):
+    return (told_of(pid, "stat").rpartition(")")[2].split() or ["X"])[0]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,6 +95,8 @@ def demo(environment, tmp_path):
 
     yield start
     for one in started:
+        if one.process.poll() is None:  # the test has failed
+            one.process.terminate()
         one.process.wait(GUARD_S)
         eventually(lambda: not children() - one.before, lambda: f"nothing runs any more; {one.text}")
     assert not list(tmp_path.iterdir()), started[-1].text
@@ -139,9 +146,7 @@ def test_error_in_the_middle(demo):
     running = demo()
     running.until("\n +2 ")
     [callers] = [
-        child
-        for child in children(running.process.pid)
-        if b"demo_load" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes()
+        child for child in children(running.process.pid) if "/demo_load\0" in told_of(child, "cmdline")
     ]
     os.kill(callers, signal.SIGKILL)
     assert running.wait() == 1
