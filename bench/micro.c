@@ -53,7 +53,8 @@ static void crowd_make(struct crowd *crowd, const struct crowd_conf *conf)
         endpoint->active = (uint32_t) (i % 5);
         endpoint->hash_key = crowd->names[i];
         snprintf(crowd->names[i], sizeof crowd->names[i], "10.0.0.0:%zu", i);
-        balance_answered(endpoint, conf->half_slow && i % 2 ? 9000 : 1000 + i % 500, US_PER_S);
+        for (int k = 0; k < BALANCE_INTRODUCTION; k++)
+            balance_answered(endpoint, conf->half_slow && i % 2 ? 9000 : 1000 + i % 500, US_PER_S);
         crowd->pointers[i] = endpoint;
     }
     need(balance_view_build(&crowd->view, crowd->pointers, n), "no memory");

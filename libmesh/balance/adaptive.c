@@ -181,8 +181,8 @@ static void draw(const struct balance_view *view, struct rand *dice, size_t want
 
 /* ---- the choice ---- */
 
-/* The expected wait. An unmeasured endpoint gets a request to find out, and no second before the first has ended, unless all
- * are like that. */
+/* The expected wait. An unknown endpoint gets requests one after the other to find out; no second one before the first has ended
+ * with an answer, unless all are like that. */
 static float score(const struct adaptive *self, const struct balance_endpoint *endpoint, uint64_t now_us)
 {
     uint32_t active = atomic_load_explicit(&endpoint->active, memory_order_relaxed);
@@ -190,7 +190,7 @@ static float score(const struct adaptive *self, const struct balance_endpoint *e
     float penalty = balance_penalty_us(endpoint, now_us);
     float latency = mean > 0 ? (mean + balance_peak_us(endpoint, now_us)) / 2 : self->assumed_us;
 
-    if (mean == 0 && penalty == 0 && active == 0)
+    if (active == 0 && penalty == 0 && !balance_is_known(endpoint))
         return 0;
     return (latency + penalty) * (float) (active + 1);
 }

@@ -23,18 +23,19 @@ typedef _Atomic uint64_t balance_figure;
 /* What balancers know of one endpoint. Zeroed but for weight and hash_key. Shared by all loops: relaxed atomics. */
 struct balance_endpoint {
     balance_figure peak;        /* latency: up at once, down with 10 s */
-    balance_figure mean;        /* latency: moving mean over 2 s; forgotten with 60 s */
+    balance_figure mean;        /* latency: moving mean over 2 s; unused, halved every 30 s */
     balance_figure penalty;     /* of failures: down with 2 s, halved by each success */
     _Atomic uint32_t active;    /* attempts in flight */
+    _Atomic uint32_t answers;   /* that were measured, counted up to BALANCE_INTRODUCTION */
     _Atomic uint32_t failures;  /* in a row */
     _Atomic uint32_t picked_ms; /* when the last attempt began */
     _Atomic uint32_t weight;    /* 1 and up; a change needs a new view */
     _Atomic uint32_t
-        withheld; /* how much of the weight does not count now (slow start), in 1/65536: a change counts at once */
+        withheld;         /* 1/65536ths of the weight that do not count now (slow start); a change counts at once */
     const char *hash_key; /* its name on rings: "10.0.0.7:8080" */
 };
 
-enum { BALANCE_WHOLE = 65536 };
+enum { BALANCE_WHOLE = 65536, BALANCE_INTRODUCTION = 4 };
 
 /* An attempt begins, and ends, on the endpoint. */
 void balance_began(struct balance_endpoint *endpoint, uint64_t now_us);
@@ -49,6 +50,8 @@ void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us);
 float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us);
 float balance_mean_us(const struct balance_endpoint *endpoint, uint64_t now_us);
 float balance_penalty_us(const struct balance_endpoint *endpoint, uint64_t now_us);
+/* Enough was measured to judge by. */
+bool balance_is_known(const struct balance_endpoint *endpoint);
 uint64_t balance_idle_ms(const struct balance_endpoint *endpoint, uint64_t now_us);
 
 /* ---- views: balance/view.c ---- */

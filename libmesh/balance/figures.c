@@ -12,8 +12,9 @@
 #define PEAK_FADES_MS    10000.0F
 #define MEAN_FADES_MS    2000.0F
 #define PENALTY_FADES_MS 2000.0F
-/* Nobody may be shunned for ever for what was once measured: a client whose requests are not idempotent tries nobody out. */
-#define FORGOTTEN_MS 60000.0F
+/* A mean that nobody adds to counts half after so long, then a quarter, ... Nobody may be shunned for ever for what was once
+ * measured: a client whose requests are not idempotent tries nobody out. */
+#define MEAN_HALVED_MS 30000.0F
 /* Each answer moves the mean by so much at least, or a burst within a millisecond would not. */
 #define MEAN_LEAST_STEP 0.05F
 /* What a failure counts for when nothing is known of the endpoint, and what it never exceeds. */
@@ -68,7 +69,10 @@ float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us)
 
 float balance_mean_us(const struct balance_endpoint *endpoint, uint64_t now_us)
 {
-    return faded(load(&endpoint->mean), FORGOTTEN_MS, now_us);
+    struct figure mean = load(&endpoint->mean);
+    float age = age_ms(mean.at_ms, now_us);
+
+    return age < MEAN_HALVED_MS ? mean.us : ldexpf(mean.us, -(int) (age / MEAN_HALVED_MS));
 }
 
 float balance_penalty_us(const struct balance_endpoint *endpoint, uint64_t now_us)
@@ -92,6 +96,23 @@ void balance_ended(struct balance_endpoint *endpoint)
     atomic_fetch_sub_explicit(&endpoint->active, 1, memory_order_relaxed);
 }
 
+bool balance_is_known(const struct balance_endpoint *endpoint)
+{
+    return atomic_load_explicit(&endpoint->answers, memory_order_relaxed) >= BALANCE_INTRODUCTION;
+}
+
+/* First answers are slow by connections that were just opened and by cold caches: the least of them is what the endpoint begins
+ * with, or it would be shunned for them. */
+static void introduce(struct balance_endpoint *endpoint, float us, uint64_t now_us)
+{
+    float mean = load(&endpoint->mean).us;
+    float least = mean > 0 && mean < us ? mean : us;
+
+    atomic_fetch_add_explicit(&endpoint->answers, 1, memory_order_relaxed);
+    store(&endpoint->peak, least, now_us);
+    store(&endpoint->mean, least, now_us);
+}
+
 static void measure(struct balance_endpoint *endpoint, float us, uint64_t now_us)
 {
     struct figure peak = load(&endpoint->peak), mean = load(&endpoint->mean);
@@ -102,15 +123,17 @@ static void measure(struct balance_endpoint *endpoint, float us, uint64_t now_us
     if (step < MEAN_LEAST_STEP)
         step = MEAN_LEAST_STEP;
     store(&endpoint->peak, us > down ? us : down, now_us);
-    store(&endpoint->mean, mean.us > 0 ? mean.us + step * (us - mean.us) : us, now_us);
+    store(&endpoint->mean, mean.us + step * (us - mean.us), now_us);
 }
 
 void balance_answered(struct balance_endpoint *endpoint, uint64_t latency_us, uint64_t now_us)
 {
     float penalty = balance_penalty_us(endpoint, now_us) / 2;
 
-    if (latency_us > 0)
+    if (latency_us > 0 && balance_is_known(endpoint))
         measure(endpoint, (float) latency_us, now_us);
+    else if (latency_us > 0)
+        introduce(endpoint, (float) latency_us, now_us);
     if (atomic_load_explicit(&endpoint->failures, memory_order_relaxed) > 0)
         atomic_store_explicit(&endpoint->failures, 0, memory_order_relaxed);
     if (penalty > 0)

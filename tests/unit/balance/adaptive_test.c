@@ -16,12 +16,12 @@ static void begin_measured(struct crowd *crowd, size_t n, size_t slow, const uin
     for (size_t i = 0; i < n; i++) {
         balance_began(&crowd->endpoints[i], crowd->hint.now_us);
         balance_ended(&crowd->endpoints[i]);
-        crowd_answer(crowd, i, i < slow ? SLOW_US : FAST_US);
+        balance_introduce(&crowd->endpoints[i], i < slow ? SLOW_US : FAST_US, crowd->hint.now_us);
     }
     advance_ms(crowd, 100);
 }
 
-/* One first request each, and no second while the first is under way. */
+/* First requests one after the other, and no second while the first is under way. */
 static void test_unknown_ones_come_first(void **state)
 {
     struct crowd crowd;
@@ -33,6 +33,12 @@ static void test_unknown_ones_come_first(void **state)
     balance_began(&crowd.endpoints[1], crowd.hint.now_us);
     crowd_count(&crowd, 100);
     assert_int_equal(crowd.counts[1], 0);
+    balance_ended(&crowd.endpoints[1]);
+    crowd_answer(&crowd, 1, 100 * FAST_US); /* it had a connection to open */
+    assert_int_equal(crowd_pick(&crowd), 1);
+    balance_introduce(&crowd.endpoints[1], FAST_US, crowd.hint.now_us);
+    crowd.endpoints[0].active = 1;
+    assert_int_equal(crowd_pick(&crowd), 1);
     crowd_end(&crowd);
 }
 

@@ -70,6 +70,13 @@ static inline void crowd_answer(struct crowd *crowd, size_t at, uint64_t latency
     balance_answered(&crowd->endpoints[at], latency_us, crowd->hint.now_us);
 }
 
+/* So many that it is known by them. */
+static inline void balance_introduce(struct balance_endpoint *endpoint, uint64_t latency_us, uint64_t now_us)
+{
+    for (int i = 0; i < BALANCE_INTRODUCTION; i++)
+        balance_answered(endpoint, latency_us, now_us);
+}
+
 static inline void assert_about(double value, double expected, double tolerance)
 {
     if (value >= expected - tolerance && value <= expected + tolerance)

@@ -16,12 +16,28 @@ static void test_nothing_known(void **state)
     assert_true(balance_penalty_us(&endpoint, start) == 0);
 }
 
+/* What is slow because it is the first says nothing of the endpoint. */
+static void test_introduction(void **state)
+{
+    static const uint64_t first[] = { 40000, 1000, 2000, 30000 };
+    struct balance_endpoint endpoint = { 0 };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(first); i++) {
+        assert_false(balance_is_known(&endpoint));
+        balance_answered(&endpoint, first[i], start);
+    }
+    assert_true(balance_is_known(&endpoint));
+    assert_about(balance_peak_us(&endpoint, start), 1000, 1);
+    assert_about(balance_mean_us(&endpoint, start), 1000, 1);
+}
+
 static void test_peak(void **state)
 {
     struct balance_endpoint endpoint = { 0 };
 
     (void) state;
-    balance_answered(&endpoint, 1000, start);
+    balance_introduce(&endpoint, 1000, start);
     balance_answered(&endpoint, 9000, start); /* up at once */
     assert_about(balance_peak_us(&endpoint, start), 9000, 1);
     balance_answered(&endpoint, 1000, start); /* down with time only */
@@ -36,13 +52,15 @@ static void test_mean(void **state)
     struct balance_endpoint endpoint = { 0 };
 
     (void) state;
-    balance_answered(&endpoint, 1000, start); /* the first is the mean */
+    balance_introduce(&endpoint, 1000, start);
     assert_about(balance_mean_us(&endpoint, start), 1000, 1);
     balance_answered(&endpoint, 3000, start); /* a burst moves it too */
     assert_about(balance_mean_us(&endpoint, start), 1100, 1);
     balance_answered(&endpoint, 3000, start + 2 * US_PER_S);
     assert_about(balance_mean_us(&endpoint, start + 2 * US_PER_S), 3000 - 1900 * exp(-1), 5);
-    assert_about(balance_mean_us(&endpoint, start + 62 * US_PER_S), (3000 - 1900 * exp(-1)) * exp(-1), 5);
+    assert_about(balance_mean_us(&endpoint, start + 31 * US_PER_S), 3000 - 1900 * exp(-1), 5);
+    assert_about(balance_mean_us(&endpoint, start + 33 * US_PER_S), (3000 - 1900 * exp(-1)) / 2, 5);
+    assert_about(balance_mean_us(&endpoint, start + 95 * US_PER_S), (3000 - 1900 * exp(-1)) / 8, 5);
 }
 
 static void test_penalty(void **state)
@@ -139,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_known),
+        cmocka_unit_test(test_introduction),
         cmocka_unit_test(test_peak),
         cmocka_unit_test(test_mean),
         cmocka_unit_test(test_penalty),
