@@ -8,7 +8,7 @@ enum { TOKEN = 1000000, HEAD = 9 };
 
 /* Frame types of RFC 9113 section 6, as far as they are told apart here. */
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION };
-enum { END_STREAM = 0x1 };
+enum { END_STREAM = 0x1, PADDED = 0x8 };
 
 /* What honest peers need:
  *   PING            one at a time while it measures the round trip of our uploads, keepalive otherwise
@@ -114,18 +114,31 @@ static bool may_come(struct h2_guard *guard, const uint8_t *head)
     return guard->may_come(guard, head[3], head[4], (int32_t) (id & INT32_MAX));
 }
 
+static enum h2_flood take(struct h2_guard *guard, enum h2_flood flood, uint64_t now_us)
+{
+    bool there = h2_bucket_take(&guard->buckets[flood], &rules[flood], now_us, guard->frames_sent);
+
+    return there ? H2_FLOOD_NONE : flood;
+}
+
 static enum h2_flood count(struct h2_guard *guard, const uint8_t *head, uint64_t now_us)
 {
     uint32_t length = (uint32_t) head[0] << 16 | (uint32_t) head[1] << 8 | head[2];
     enum h2_flood flood = kind_of(head[3], head[4], length);
 
     guard->payload_left = length;
+    guard->is_padded = head[3] == DATA && length > 0 && (head[4] & (END_STREAM | PADDED)) == PADDED;
     guard->frames_useful += head[3] <= HEADERS && flood != H2_FLOOD_EMPTY_DATA;
     if (!may_come(guard, head))
         return H2_FLOOD_ENDED;
-    if (flood == H2_FLOOD_NONE || h2_bucket_take(&guard->buckets[flood], &rules[flood], now_us, guard->frames_sent))
-        return H2_FLOOD_NONE;
-    return flood;
+    return flood == H2_FLOOD_NONE ? H2_FLOOD_NONE : take(guard, flood, now_us);
+}
+
+/* The first byte of padded DATA: nothing but padding is as empty as nothing. */
+static enum h2_flood count_padding(struct h2_guard *guard, uint8_t padding, uint64_t now_us)
+{
+    guard->is_padded = false;
+    return padding + UINT32_C(1) < guard->payload_left ? H2_FLOOD_NONE : take(guard, H2_FLOOD_EMPTY_DATA, now_us);
 }
 
 /* A header that came in pieces is put together in guard->head. Returns the bytes used. */
@@ -146,6 +159,8 @@ enum h2_flood h2_guard_read(struct h2_guard *guard, const uint8_t *bytes, size_t
 
     while (len > 0 && flood == H2_FLOOD_NONE) {
         if (guard->payload_left > 0) {
+            if (guard->is_padded)
+                flood = count_padding(guard, bytes[0], now_us);
             n = guard->payload_left < len ? guard->payload_left : len;
             guard->payload_left -= (uint32_t) n;
         } else if (guard->n_head == 0 && len >= HEAD) {

@@ -16,7 +16,7 @@ enum h2_flood {
     H2_FLOOD_PING,
     H2_FLOOD_SETTINGS,
     H2_FLOOD_RESET,
-    H2_FLOOD_EMPTY_DATA, /* without END_STREAM */
+    H2_FLOOD_EMPTY_DATA, /* without END_STREAM; padding is nothing */
     H2_FLOOD_HEADERS,    /* answers, 1xx and trailers nobody asked for */
     H2_FLOOD_WINDOW_UPDATE,
     H2_FLOOD_IGNORED, /* PRIORITY, GOAWAY and types we do not know */
@@ -42,6 +42,7 @@ struct h2_guard {
     uint64_t frames_sent;   /* HEADERS and DATA: the owner counts them here */
     uint64_t frames_useful; /* HEADERS and DATA with content that the peer has sent */
     uint32_t payload_left;  /* of the frame that is being passed over */
+    bool is_padded;         /* it is DATA, and its first byte tells how much of it is padding */
     uint8_t head[9], n_head;
     struct h2_bucket buckets[H2_FLOODS];
     /* Whether this HEADERS, DATA or RST_STREAM frame may come on its stream. NULL: any may. */

@@ -49,10 +49,7 @@ def flood(load, attacked, bystander, timeout_ms=20000, **variables):
     "mode",
     [
         *FLOODS,
-        pytest.param(
-            "flood_empty_padded_data",
-            marks=pytest.mark.xfail(strict=True, reason="DATA frames that hold nothing but padding are not counted as empty"),
-        ),
+        "flood_empty_padded_data",
     ],
 )
 def test_flood(servers, peer, load, sanitized, mode):

@@ -44,7 +44,7 @@ static void test_kinds(void **state)
         { 0, 0, 0, H2_FLOOD_EMPTY_DATA }, { 1, 4, 5, H2_FLOOD_HEADERS },       { 2, 0, 5, H2_FLOOD_IGNORED },
         { 3, 0, 4, H2_FLOOD_RESET },      { 4, 0, 6, H2_FLOOD_SETTINGS },      { 6, 0, 8, H2_FLOOD_PING },
         { 7, 0, 8, H2_FLOOD_IGNORED },    { 8, 0, 4, H2_FLOOD_WINDOW_UPDATE }, { 10, 0, 3, H2_FLOOD_IGNORED },
-        { 255, 0, 0, H2_FLOOD_IGNORED },
+        { 255, 0, 0, H2_FLOOD_IGNORED },  { 0, 8, 5, H2_FLOOD_EMPTY_DATA },
     };
 
     (void) state;
