@@ -120,7 +120,7 @@ int main(int argc, char **argv)
         wait_for_calls(BETWEEN_FORKS);
         children[i] = fork();
         if (children[i] == 0)
-            return be_a_child(i + 1);
+            _exit(be_a_child(i + 1)); /* memory of threads that were not copied would be taken for lost */
     }
     unwell = reap(children, n_children);
     wait_for_calls(BETWEEN_FORKS);

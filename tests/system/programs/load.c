@@ -237,7 +237,7 @@ static void *run_caller(void *arg)
 
 static json_t *describe(struct group *group, bool all)
 {
-    json_t *object;
+    json_t *object, *copy;
 
     pthread_mutex_lock(&group->lock);
     object = json_pack("{s:s s:I s:I s:I s:I s:O s:O s:O}", "service", group->service, "calls",
@@ -250,9 +250,10 @@ static json_t *describe(struct group *group, bool all)
                                          "zones", group->zones, "max_us", (json_int_t) group->max_us, "late_us",
                                          (json_int_t) group->late_us, "body_bytes", (json_int_t) group->body_bytes));
     json_object_set_new(object, "at", json_real((double) now_us(CLOCK_REALTIME) / 1e6));
-    object = json_deep_copy(object); /* while the tallies stand still */
+    copy = json_deep_copy(object); /* while the tallies stand still */
+    json_decref(object);
     pthread_mutex_unlock(&group->lock);
-    return object;
+    return copy;
 }
 
 static void tell(bool final)
