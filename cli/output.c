@@ -27,7 +27,7 @@ static void put_safely(FILE *file, const char *text)
     }
 }
 
-static void put_line(const char *before, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void put_line(const char *before, const char *format, va_list args)
 {
     char text[2048];
 
