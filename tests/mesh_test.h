@@ -16,6 +16,18 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+/* ThreadSanitizer is at work, of gcc or of clang. */
+#if defined(__SANITIZE_THREAD__)
+#define MESH_TEST_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MESH_TEST_TSAN 1
+#endif
+#endif
+#ifndef MESH_TEST_TSAN
+#define MESH_TEST_TSAN 0
+#endif
+
 /* The call returns 0; else its error's name is what the failure shows. */
 #define MESH_OK(call) MESH_ERR(MESH_OK, call)
 

@@ -13,7 +13,7 @@ enum { CALLERS = 6, CHILDREN = 12 };
 
 /* The child of a process with threads is too much for ThreadSanitizer of this age: it does not follow threads that start there,
  * and its allocator may be locked for ever. There only the parents are tested; the other builds test the children. */
-#if defined(__SANITIZE_THREAD__)
+#if MESH_TEST_TSAN
 #define THREADS               "none"
 #define CHILDREN_HAVE_THREADS false
 #else

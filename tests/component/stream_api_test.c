@@ -96,7 +96,7 @@ static void reset_peak(void)
 /* Sanitizers keep freed memory for a while. */
 static void memory_was_bounded(uint64_t before)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(__SANITIZE_ADDRESS__) && !MESH_TEST_TSAN
     assert_true(resident() < before + (24 << 20));
 #else
     (void) before;

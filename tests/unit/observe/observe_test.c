@@ -22,10 +22,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mesh_test.h"
 #include "observe/observe.h"
 
 /* ThreadSanitizer of gcc 12 cannot start a thread in a forked child of a program that had one. */
-#if defined(__SANITIZE_THREAD__)
+#if MESH_TEST_TSAN
 enum { CHILD_MAY_START_THREADS = 0 };
 #else
 enum { CHILD_MAY_START_THREADS = 1 };
