@@ -28,7 +28,8 @@ struct mesh_client;
 MESH_API int32_t mesh_loop_fd(struct mesh_client *client);
 
 /**
- * How long the application's loop may wait at most before it calls mesh_loop_process().
+ * How long the application's loop may wait at most before it calls mesh_loop_process(). Ask before each wait: it is 0 while a
+ * queue of the client has events that were not taken.
  *
  * @param client  with "threads" = "none"; borrowed.
  * @return milliseconds; -1: no limit; below -1: MESH_ERR_INVALID.

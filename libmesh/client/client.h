@@ -148,6 +148,7 @@ struct mesh_queue {
     _Atomic bool woken, wake_queued;
     int fd; /* -1: nobody asked for it */
     bool fd_is_set, closed;
+    bool is_counted; /* inside: by loop_unserved() */
 };
 
 int32_t queue_new(struct mesh_client *client, struct mesh_queue **out, struct fault *fault);

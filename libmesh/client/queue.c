@@ -86,6 +86,17 @@ static void close_fd(struct mesh_queue *queue)
     queue->fd = -1;
 }
 
+/* The owner of a threadless loop does not wait while there are events. */
+static void count_for_owner(struct mesh_queue *queue)
+{
+    bool unserved = !queue->closed && (!list_empty(&queue->items) || atomic_load(&queue->woken));
+
+    if (unserved == queue->is_counted)
+        return;
+    queue->is_counted = unserved;
+    loop_unserved(queue->lane->loop, unserved ? 1 : -1);
+}
+
 /* ---- pushing ---- */
 
 static void wake_one(struct mesh_queue *queue)
@@ -116,6 +127,7 @@ void queue_push(struct mesh_queue *queue, struct queue_item *item)
         return;
     list_push_back(&queue->items, &item->link);
     set_fd(queue);
+    count_for_owner(queue);
     wake_one(queue);
 }
 
@@ -161,6 +173,7 @@ static uint32_t take(struct mesh_queue *queue, struct mesh_event *events, uint32
     if (!list_empty(&queue->items))
         wake_one(queue);
     clear_fd_when_empty(queue);
+    count_for_owner(queue);
     return n;
 }
 
@@ -248,6 +261,7 @@ static void on_wake(struct loop_task *task)
     atomic_store(&queue->wake_queued, false);
     if (atomic_load(&queue->woken)) {
         set_fd(queue);
+        count_for_owner(queue);
         wake_one(queue);
     }
     queue_unref(queue);
@@ -289,6 +303,7 @@ void queue_free(struct mesh_queue *queue)
         drop(item);
     }
     close_fd(queue);
+    count_for_owner(queue);
     loop_leave(queue->lane->loop);
 done:
     queue_unref(queue);
@@ -320,6 +335,7 @@ static void move(struct mesh_queue *queue, struct engine *engine)
     atomic_store(&queue->in_flight, 0);
     atomic_store(&queue->held_back, 0);
     atomic_store(&queue->wake_queued, false);
+    queue->is_counted = false;
     if (atomic_load(&queue->woken))
         set_fd(queue);
     queue->lane = engine_lane(engine);

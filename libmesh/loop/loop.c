@@ -255,9 +255,29 @@ int loop_fd(const struct loop *loop)
 /* The owner is going to poll for so long: a timer that is set meanwhile, by whatever thread, makes it return. */
 int32_t loop_timeout_ms(struct loop *loop)
 {
-    uint64_t next = loop_begin_poll(loop, LOOP_FOREVER);
+    uint64_t next;
+    bool unserved;
 
-    return poll_timeout_ms(clock_now_us(), next);
+    atomic_store(&loop->owner_waits, true);
+    next = loop_begin_poll(loop, LOOP_FOREVER);
+    pthread_mutex_lock(&loop->lock);
+    unserved = loop->unserved > 0;
+    pthread_mutex_unlock(&loop->lock);
+    combine(loop);
+    return unserved ? 0 : poll_timeout_ms(clock_now_us(), next);
+}
+
+void loop_unserved(struct loop *loop, int by)
+{
+    loop->unserved += by;
+    if (by > 0)
+        loop_wake_owner(loop);
+}
+
+void loop_wake_owner(struct loop *loop)
+{
+    if (atomic_load(&loop->owner_waits))
+        loop_wake_poll(loop);
 }
 
 void loop_turn(struct loop *loop)
@@ -267,6 +287,7 @@ void loop_turn(struct loop *loop)
 
     if (!atomic_compare_exchange_strong(&loop->driver, &nobody, DRIVER_KEEPER))
         return; /* a thread waits in a call of its own and does all this */
+    atomic_store(&loop->owner_waits, false);
     loop_drive_once(loop, NULL, &poll_until, LOOP_FOREVER);
     loop_enter(loop);
     loop->polling_until_us = 0;

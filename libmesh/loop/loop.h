@@ -144,5 +144,8 @@ bool loop_is_driven(const struct loop *loop);
 int loop_fd(const struct loop *loop);
 int32_t loop_timeout_ms(struct loop *loop);
 void loop_turn(struct loop *loop);
+/* Something came that the owner has to take: counted, -1 when it was taken. The owner does not wait while there is any; what
+ * comes in another thread's turn, or in a call of the owner itself, may be all that would have ended its wait. */
+void loop_unserved(struct loop *loop, int by);
 
 #endif

@@ -36,14 +36,16 @@ struct loop {
     struct loop_waiter *done; /* to be woken when the lock is given back */
     uint64_t now_us;
     uint64_t polling_until_us; /* when the driver's poll ends by itself; 0: nobody polls */
+    int unserved;              /* loop_unserved() */
     struct rand rand;
 
     /* any thread */
     _Atomic(struct loop_task *) submitted; /* newest first */
     _Atomic int driver;
-    _Atomic int waiting;  /* threads in loop_wait() */
-    _Atomic int expected; /* loop_expect() */
-    _Atomic uint32_t led; /* how often a caller has driven: whether callers come often */
+    _Atomic int waiting;      /* threads in loop_wait() */
+    _Atomic int expected;     /* loop_expect() */
+    _Atomic bool owner_waits; /* threadless: its owner polls, or is about to */
+    _Atomic uint32_t led;     /* how often a caller has driven: whether callers come often */
 
     pthread_mutex_t parked_lock;
     struct list parked; /* waiters, with parked_lock */
@@ -65,6 +67,8 @@ uint64_t loop_begin_poll(struct loop *loop, uint64_t until_us);
 bool loop_drive_once(struct loop *loop, struct loop_waiter *self, uint64_t *poll_until, uint64_t until_us);
 /* Has a poll that is under way return. */
 void loop_wake_poll(struct loop *loop);
+/* Has the poll of a threadless loop's owner return, who may wait for what another thread has seen. */
+void loop_wake_owner(struct loop *loop);
 
 /* timer.c */
 uint64_t loop_timer_next(const struct loop *loop); /* when the first is due; LOOP_FOREVER: none is set */

@@ -79,6 +79,10 @@ void loop_hand_over(struct loop *loop)
         return;
     if (lead_a_parked_one(loop))
         return;
+    if (loop->conf.threadless) {
+        loop_wake_owner(loop);
+        return;
+    }
     if (atomic_load(&loop->expected) > 0 || atomic_load(&loop->keeper_polls))
         loop_keeper_call(loop);
     else
