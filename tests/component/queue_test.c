@@ -616,6 +616,50 @@ static void without_threads_another_threads_deadline_ends_the_poll(void **state)
     end(&f);
 }
 
+/* What came while the owner itself waited in a call is not waited for again; nor what came in another thread's call. */
+static void without_threads_events_that_are_there_are_not_waited_for(void **state)
+{
+    struct fixture f = begin(PAIRS("threads", "none"));
+    struct mesh_event event = { 0 };
+
+    (void) state;
+    for (int i = 0; i < 5; i++) {
+        start(&f, "/ok", 3, NULL);
+        ANSWER(get(f.client, "/slow?ms=50", NULL), 0, 200, 1);
+        assert_int_equal(mesh_loop_timeout_ms(f.client), 0);
+        assert_int_equal(turn(&f, &event, 1), 1);
+        is_answer(&event, 3, 0, 200);
+        assert_true(mesh_loop_timeout_ms(f.client) != 0);
+    }
+    end(&f);
+}
+
+static void *call_from_elsewhere(void *client)
+{
+    for (int i = 0; i < 50; i++)
+        get(client, "/ok", NULL);
+    return NULL;
+}
+
+static void without_threads_other_threads_may_call_too(void **state)
+{
+    enum { ALL = 200 };
+    struct fixture f = begin(PAIRS("threads", "none"));
+    struct mesh_event event = { 0 };
+    pthread_t thread;
+
+    (void) state;
+    assert_int_equal(pthread_create(&thread, NULL, call_from_elsewhere, f.client), 0);
+    for (uint64_t i = 0; i < ALL; i++) {
+        start(&f, "/ok", i, NULL);
+        while (turn(&f, &event, 1) == 0)
+            ;
+        is_answer(&event, i, 0, 200);
+    }
+    pthread_join(thread, NULL);
+    end(&f);
+}
+
 static void the_loop_is_for_threads_none_only(void **state)
 {
     struct fixture f = begin(NULL);
@@ -652,6 +696,8 @@ int main(void)
         cmocka_unit_test(without_threads),
         cmocka_unit_test(without_threads_deadlines_and_waiting_calls),
         cmocka_unit_test(without_threads_another_threads_deadline_ends_the_poll),
+        cmocka_unit_test(without_threads_events_that_are_there_are_not_waited_for),
+        cmocka_unit_test(without_threads_other_threads_may_call_too),
         cmocka_unit_test(the_loop_is_for_threads_none_only),
     };
 
