@@ -97,12 +97,14 @@ def late(load, certificate):
         """`earlier`: errors that may end a call before its deadline."""
         args = ["-r", "-c", 4, "-n", calls, "-t", TIMEOUT_MS, *group, "stuck", "/hello"]
         tls = {"MESH_TLS_CA": certificate.ca, "MESH_TLS_SERVER_NAME": "localhost"}
-        with load(args, MESH_SERVICES=services(stuck=target), **tls, **variables) as running:
-            [outcome] = running.wait()
-        assert outcome.failed == calls, outcome
-        assert set(outcome.errors) <= {"MESH_ERR_TIMEOUT", *earlier}, outcome.failures
-        assert outcome.late_us < LATE_US, (outcome.late_us, outcome.late)
-        return outcome
+        for attempt in range(3):  # a machine that is short of processors is late by itself, but not each time
+            with load(args, MESH_SERVICES=services(stuck=target), **tls, **variables) as running:
+                [outcome] = running.wait()
+            assert outcome.failed == calls, outcome
+            assert set(outcome.errors) <= {"MESH_ERR_TIMEOUT", *earlier}, outcome.failures
+            if outcome.late_us < LATE_US:
+                return outcome
+        raise AssertionError((outcome.late_us, outcome.late))
 
     return check
 
@@ -122,7 +124,9 @@ def test_nobody_answers_the_handshake_of_tcp(sockets, late, scheme):
     "no_settings silent deaf head_only dripping_head dripping_body dripping_1xx pinging half_a_frame".split(),
 )
 def test_http2_peer(servers, late, mode):
-    late([servers.misbehaving(mode)])
+    # Heads that drip on several streams of one connection at once break the protocol, if they come to that in time.
+    earlier = ("MESH_ERR_PROTOCOL",) if mode == "dripping_head" else ()
+    late([servers.misbehaving(mode)], earlier=("MESH_ERR_CONNECT", "MESH_ERR_RESET", *earlier))
 
 
 @pytest.mark.parametrize("mode", ["silent", "deaf", "dripping_body"])
