@@ -145,9 +145,8 @@ def test_error_in_the_middle(demo):
     """The callers die: it says so, and cleans up."""
     running = demo()
     running.until("\n +2 ")
-    [callers] = [
-        child for child in children(running.process.pid) if "/demo_load\0" in told_of(child, "cmdline")
-    ]
+    [show] = [child for child in children(running.process.pid) if "demo-show" in told_of(child, "cmdline")]
+    [callers] = [child for child in children(show) if "/demo_load\0" in told_of(child, "cmdline")]
     os.kill(callers, signal.SIGKILL)
     assert running.wait() == 1
     assert "scripts/demo: the callers have stopped" in running.text

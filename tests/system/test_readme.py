@@ -235,8 +235,8 @@ def test_links():
 
 
 def test_demo_excerpt():
-    """The lines shown of scripts/demo are still what it prints."""
-    demo = (ROOT / "scripts" / "demo").read_text()
+    """The lines quoted are still what scripts/demo prints."""
+    demo = (ROOT / "scripts" / "demo-show").read_text()
     shown = "".join(block.text for block in blocks() if block.language == "text")
     for line in shown.splitlines():
         if line.startswith("== "):
