@@ -87,7 +87,7 @@ class Load:
         before = self.calls(endpoint, group)
 
         def reached():
-            assert self.process.poll() is None, f"the load has ended: {self.errors[-20:]}"
+            assert self.process.poll() is None, f"the load ended with {self.process.returncode}: {self.errors[-20:]}"
             return self.calls(endpoint, group) >= before + n
 
         eventually(reached, lambda: f"{n} more calls on {endpoint}; before {before}, now {self.now(group)}", 2 * GUARD_S)
