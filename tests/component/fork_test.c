@@ -14,14 +14,14 @@ enum { CALLERS = 6, CHILDREN = 12 };
 /* Sanitizers of this age keep their allocator locked for ever in the child if another thread was in it when the process forked:
  * there the children of busy parents do nothing, and other parents rest before they fork. ThreadSanitizer does not follow
  * threads that start in a child either: there no child does anything. The other builds test all of it. */
-#if defined(__SANITIZE_THREAD__)
+#if MESH_TEST_TSAN
 #define THREADS               "none"
 #define CHILDREN_HAVE_THREADS false
 #else
 #define THREADS               "auto"
 #define CHILDREN_HAVE_THREADS true
 #endif
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if MESH_TEST_TSAN || defined(__SANITIZE_ADDRESS__)
 #define CHILDREN_OF_BUSY_PARENTS_CALL false
 #else
 #define CHILDREN_OF_BUSY_PARENTS_CALL true
