@@ -8,7 +8,7 @@
 
 #include <mesh/error.h>
 
-enum { FAULT_TEXT = 256 };
+enum { FAULT_TEXT = 320 };
 
 /* Embedded by value; text is cut at its size. A zeroed fault is none. */
 struct fault {

@@ -95,13 +95,21 @@ bool model_endpoints_equal(const struct model_endpoints *a, const struct model_e
 
 /* Retry conditions, Envoy's names. */
 enum {
-    RETRY_CONNECT_FAILURE = 1 << 0, /* "connect-failure" */
-    RETRY_REFUSED_STREAM = 1 << 1,  /* "refused-stream" */
-    RETRY_RESET = 1 << 2,           /* "reset" */
-    RETRY_GATEWAY_ERROR = 1 << 3,   /* "gateway-error": 502, 503, 504 */
-    RETRY_5XX = 1 << 4,             /* "5xx" */
-    RETRY_TIMEOUT = 1 << 5,         /* "per-try-timeout" */
-    RETRY_RETRIABLE_4XX = 1 << 6,   /* "retriable-4xx": 409 */
+    RETRY_CONNECT_FAILURE = 1 << 0,          /* "connect-failure" */
+    RETRY_REFUSED_STREAM = 1 << 1,           /* "refused-stream" */
+    RETRY_RESET = 1 << 2,                    /* "reset" */
+    RETRY_GATEWAY_ERROR = 1 << 3,            /* "gateway-error": 502, 503, 504 */
+    RETRY_5XX = 1 << 4,                      /* "5xx" */
+    RETRY_TIMEOUT = 1 << 5,                  /* "per-try-timeout" */
+    RETRY_RETRIABLE_4XX = 1 << 6,            /* "retriable-4xx": 409 */
+    RETRY_RESET_BEFORE_REQUEST = 1 << 7,     /* "reset-before-request": no byte of it was sent */
+    RETRY_STATUS_CODES = 1 << 8,             /* "retriable-status-codes": policy_retry.statuses */
+    RETRY_RATELIMITED = 1 << 9,              /* "envoy-ratelimited": with the header x-envoy-ratelimited */
+    RETRY_GRPC_CANCELLED = 1 << 10,          /* "cancelled": grpc-status 1 */
+    RETRY_GRPC_DEADLINE_EXCEEDED = 1 << 11,  /* "deadline-exceeded": 4 */
+    RETRY_GRPC_INTERNAL = 1 << 12,           /* "internal": 13 */
+    RETRY_GRPC_RESOURCE_EXHAUSTED = 1 << 13, /* "resource-exhausted": 8 */
+    RETRY_GRPC_UNAVAILABLE = 1 << 14,        /* "unavailable": 14 */
 };
 /* "gateway-error" from its bit and back; NULL and false: there is none. */
 const char *policy_retry_name(uint32_t bit);
@@ -110,9 +118,18 @@ enum {
     RETRY_ON_DEFAULT = RETRY_CONNECT_FAILURE | RETRY_REFUSED_STREAM | RETRY_RESET | RETRY_GATEWAY_ERROR | RETRY_TIMEOUT
 };
 
+enum { POLICY_MOST_STATUSES = 16 };
+
+struct policy_statuses {
+    uint16_t codes[POLICY_MOST_STATUSES];
+    uint32_t n;
+};
+bool policy_has_status(const struct policy_statuses *statuses, int status);
+
 struct policy_retry {
-    uint32_t attempts;           /* in all, the first included */
-    uint32_t on;                 /* RETRY_* */
+    uint32_t attempts;               /* in all, the first included */
+    uint32_t on;                     /* RETRY_* */
+    struct policy_statuses statuses; /* of RETRY_STATUS_CODES */
     bool refused;                /* the free retry of what the peer refused; false: it counts as "maybe processed" */
     uint32_t per_try_timeout_ms; /* 0: none */
     uint32_t backoff_base_ms, backoff_max_ms;
@@ -133,8 +150,94 @@ struct policy_hash {
     const char *header; /* of HASH_ON_HEADER; owned by the cluster's strings */
 };
 
+/* A second attempt beside the first. */
+struct policy_hedge {
+    uint32_t percentile; /* of the latency, after which it begins; 0: off */
+    uint32_t min_delay_ms;
+    bool on_per_try_timeout;
+};
+
 struct policy_breaker {
     uint32_t max_connections, max_pending, max_requests;
+    uint32_t high_max_pending, high_max_requests; /* of CRITICALITY_CRITICAL_PLUS */
+};
+
+/* Who is refused first, the last. */
+enum policy_criticality {
+    CRITICALITY_CRITICAL_PLUS,
+    CRITICALITY_CRITICAL,
+    CRITICALITY_SHEDDABLE_PLUS,
+    CRITICALITY_SHEDDABLE,
+    CRITICALITY_COUNT
+};
+const char *policy_criticality_name(enum policy_criticality criticality); /* "sheddable-plus" */
+bool policy_criticality_parse(const char *name, enum policy_criticality *out);
+
+enum {
+    DEADLINE_MESH = 1 << 0,  /* x-mesh-deadline-ms */
+    DEADLINE_GRPC = 1 << 1,  /* grpc-timeout, to gRPC requests */
+    DEADLINE_ENVOY = 1 << 2, /* x-envoy-expected-rq-timeout-ms */
+};
+
+/* Adaptive concurrency. */
+struct policy_concurrency {
+    bool adaptive;
+    uint32_t initial, min, max;
+    uint32_t queue_ms;
+};
+
+struct policy_throttle {
+    bool adaptive;
+    uint32_t max_percent;
+};
+
+struct policy_rate_limit {
+    uint32_t per_second; /* 0: none */
+    uint32_t burst;      /* 0: as many as a second has */
+};
+
+/* Zones and priorities. */
+struct policy_spill {
+    bool zones, load, warm;
+    uint32_t overprovisioning_percent;
+    uint32_t panic_percent; /* 0: only when nobody is usable */
+    const char *zone;       /* own one; NULL: not known. Owned by the cluster's strings */
+    const char *distances;  /* "b=500,c=12000", microseconds; NULL: none. Owned by the cluster's strings */
+};
+
+enum policy_outlier_kind { OUTLIER_ADAPTIVE, OUTLIER_ENVOY, OUTLIER_OFF };
+
+/* Envoy's outlier detection, with its names; 0 in a threshold: not enforced. */
+struct policy_outlier_envoy {
+    uint32_t interval_ms, base_ejection_ms, max_ejection_ms, max_ejection_percent;
+    uint32_t consecutive_5xx, consecutive_gateway_failure, consecutive_local_origin_failure;
+    bool split_local_origin;
+    uint32_t success_rate_stdev_factor, success_rate_minimum_hosts, success_rate_request_volume;
+    uint32_t failure_percentage_threshold, failure_percentage_minimum_hosts, failure_percentage_request_volume;
+};
+
+struct policy_outlier {
+    enum policy_outlier_kind kind;
+    uint32_t consecutive;     /* failures in a row; 0: off */
+    uint32_t success_percent; /* of the last ten seconds, below which it is isolated; 0: off */
+    uint32_t min_requests;    /* that the rate is judged by */
+    uint32_t base_ms, max_ms; /* first and longest isolation; it doubles in between */
+    uint32_t max_percent;     /* of a cluster's endpoints that may be isolated at once */
+    uint32_t slow_start_ms;   /* at most; 0: off */
+    bool ramp;                /* after a total outage */
+    struct policy_outlier_envoy envoy;
+};
+
+enum policy_health_kind { HEALTH_OFF, HEALTH_HTTP, HEALTH_GRPC, HEALTH_TCP };
+
+/* Active health checks. Strings are owned by the cluster's strings. */
+struct policy_health {
+    enum policy_health_kind kind;
+    const char *path;
+    const char *host;         /* NULL: the cluster's authority */
+    const char *grpc_service; /* NULL: the whole server */
+    struct policy_statuses statuses;
+    uint32_t interval_ms, timeout_ms, unhealthy_threshold, healthy_threshold;
 };
 
 struct policy {
@@ -145,13 +248,23 @@ struct policy {
     uint32_t max_header_bytes;
     uint32_t window_bytes; /* HTTP/2 window of a stream */
     uint32_t connection_idle_ms, connection_age_ms;
-    uint32_t silence_ms; /* 250; 0: off */
+    uint32_t silence_ms;       /* 250; 0: off */
+    uint32_t deadline_headers; /* DEADLINE_* */
+    enum policy_criticality criticality;
     struct policy_retry retry;
+    struct policy_hedge hedge;
+    struct policy_spill spill;
+    struct policy_outlier outlier;
+    struct policy_health health;
     struct policy_breaker breaker;
+    struct policy_concurrency concurrency;
+    struct policy_throttle throttle;
+    struct policy_rate_limit rate_limit;
     const char *balance; /* "adaptive", ... ; owned by the cluster's strings */
     struct policy_hash hash;
     uint64_t ring_min_size, ring_max_size; /* of ring_hash: points */
     uint32_t subset_size;                  /* endpoints that one client uses; 0: by the cluster's size */
+    uint32_t slow_start_ms;                /* of endpoints that join; 0: off */
 };
 
 struct policy_tls {

@@ -160,6 +160,8 @@ struct building {
     struct fault *fault;
 };
 
+/* conf_numbers.c. What of the policy is no text. */
+void building_fill_numbers(const struct building *b, struct policy *policy);
 /* Policy, TLS, authority and proxy into out->cluster. `first` is the (first) target, NULL: a list of endpoints. */
 int32_t building_add_policy(const struct building *b, const struct model_target *first);
 

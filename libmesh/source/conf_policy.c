@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From values to a cluster's policy, its TLS, the authority of its requests and its proxy; and what contradicts itself. */
+/* From values to a cluster: the texts of its policy and TLS, authority and proxy; and what contradicts itself. */
 #include "source/conf.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static uint32_t number(const struct building *b, enum key_id id)
-{
-    return (uint32_t) conf_value_number(b->conf, b->service, id);
-}
 
 /* "services.users.tls.cert (file /etc/mesh.json)", for sentences. Returns out. */
 static const char *name_of(const struct building *b, enum key_id id, char out[CONF_NAME_MAX])
@@ -21,62 +16,7 @@ static const char *name_of(const struct building *b, enum key_id id, char out[CO
     return out;
 }
 
-/* ---- numbers ---- */
-
-static uint32_t retry_conditions(const struct building *b)
-{
-    const char *list = conf_value_text(b->conf, b->service, KEY_RETRY_ON), *word;
-    uint32_t all = 0, bit;
-    size_t len;
-
-    while ((word = key_word(&list, &len)))
-        if (policy_retry_parse(word, len, &bit))
-            all |= bit;
-    return all;
-}
-
-static void fill_retry(const struct building *b, struct policy_retry *retry)
-{
-    retry->attempts = number(b, KEY_RETRY_ATTEMPTS);
-    retry->on = retry_conditions(b);
-    retry->refused = conf_value_on(b->conf, b->service, KEY_RETRY_REFUSED);
-    retry->per_try_timeout_ms = number(b, KEY_RETRY_PER_TRY_TIMEOUT_MS);
-    retry->backoff_base_ms = number(b, KEY_RETRY_BACKOFF_BASE_MS);
-    retry->backoff_max_ms = number(b, KEY_RETRY_BACKOFF_MAX_MS);
-    retry->budget_percent = number(b, KEY_RETRY_BUDGET_PERCENT);
-    retry->budget_per_second = number(b, KEY_RETRY_BUDGET_PER_SECOND);
-    retry->budget_min = number(b, KEY_RETRY_BUDGET_MIN);
-}
-
-static enum policy_hash_on hash_on(const struct building *b)
-{
-    const char *what = conf_value_text(b->conf, b->service, KEY_BALANCE_HASH_ON);
-
-    if (strcmp(what, "path") == 0)
-        return HASH_ON_PATH;
-    return strcmp(what, "key") == 0 ? HASH_ON_KEY : HASH_ON_HEADER;
-}
-
-static void fill_policy(const struct building *b, struct policy *policy)
-{
-    policy->timeout_ms = number(b, KEY_TIMEOUT_MS);
-    policy->connect_timeout_ms = number(b, KEY_CONNECT_TIMEOUT_MS);
-    policy->stream_idle_ms = number(b, KEY_STREAM_IDLE_MS);
-    policy->response_max_bytes = conf_value_number(b->conf, b->service, KEY_RESPONSE_MAX_BYTES);
-    policy->max_header_bytes = number(b, KEY_HTTP_MAX_HEADER_BYTES);
-    policy->window_bytes = number(b, KEY_HTTP_WINDOW_BYTES);
-    policy->connection_idle_ms = number(b, KEY_CONNECTION_IDLE_MS);
-    policy->connection_age_ms = number(b, KEY_CONNECTION_AGE_MS);
-    policy->silence_ms = number(b, KEY_CONNECTION_SILENCE_MS);
-    policy->breaker.max_connections = number(b, KEY_BREAKER_MAX_CONNECTIONS);
-    policy->breaker.max_pending = number(b, KEY_BREAKER_MAX_PENDING);
-    policy->breaker.max_requests = number(b, KEY_BREAKER_MAX_REQUESTS);
-    policy->hash.on = hash_on(b);
-    policy->ring_min_size = number(b, KEY_BALANCE_RING_MIN_SIZE);
-    policy->ring_max_size = number(b, KEY_BALANCE_RING_MAX_SIZE);
-    policy->subset_size = number(b, KEY_BALANCE_SUBSET_SIZE);
-    fill_retry(b, &policy->retry);
-}
+/* ---- numbers that contradict each other ---- */
 
 static int32_t check_backoff(const struct building *b, const struct policy_retry *retry)
 {
@@ -194,6 +134,13 @@ static struct text text_of(const struct building *b, enum key_id id, const char 
     return (struct text){ .text = text, .len = strlen(text), .to = to };
 }
 
+static struct text global_of(const struct building *b, enum key_id id, const char **to)
+{
+    const char *text = conf_value_text(b->conf, "", id);
+
+    return (struct text){ .text = text, .len = strlen(text), .to = to };
+}
+
 /* The name in "header:NAME"; else the empty text. */
 static struct text header_of(const struct building *b, const char **to)
 {
@@ -228,12 +175,17 @@ static int32_t keep_texts(const struct building *b, const struct text *texts, si
 
 static int32_t add_texts(const struct building *b, const struct model_target *first)
 {
-    enum { OF_PLAIN = 2, SERVER_NAME = 5 };
+    enum { OF_PLAIN = 7, SERVER_NAME = 10 };
     struct model_cluster *cluster = b->out->cluster;
     struct policy_tls *tls = &cluster->tls;
     struct text texts[] = {
         text_of(b, KEY_BALANCE_POLICY, &cluster->policy.balance),
         header_of(b, &cluster->policy.hash.header),
+        global_of(b, KEY_ZONE, &cluster->policy.spill.zone),
+        global_of(b, KEY_ZONE_DISTANCES, &cluster->policy.spill.distances),
+        text_of(b, KEY_HEALTH_PATH, &cluster->policy.health.path),
+        text_of(b, KEY_HEALTH_HOST, &cluster->policy.health.host),
+        text_of(b, KEY_HEALTH_GRPC_SERVICE, &cluster->policy.health.grpc_service),
         text_of(b, KEY_TLS_CA, &tls->ca),
         text_of(b, KEY_TLS_CERT, &tls->cert),
         text_of(b, KEY_TLS_KEY, &tls->key),
@@ -333,7 +285,7 @@ int32_t building_add_policy(const struct building *b, const struct model_target 
 {
     int32_t err;
 
-    fill_policy(b, &b->out->cluster->policy);
+    building_fill_numbers(b, &b->out->cluster->policy);
     err = check_backoff(b, &b->out->cluster->policy.retry);
     if (!err)
         err = check_ring(b, &b->out->cluster->policy);

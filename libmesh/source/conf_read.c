@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { QUOTE = 64, NAME_LEN_MAX = 128, ALLOWED = 192 };
+enum { QUOTE = 64, NAME_LEN_MAX = 128, ALLOWED = 256 };
 
 /* What a type's reader works on: *out gets the canonical text, from mem_alloc(). */
 struct reading {
@@ -209,6 +209,59 @@ static int32_t read_cidrs(struct reading *r)
     return read_list(r, allowed_cidr);
 }
 
+static bool allowed_distance(const struct key *key, const char *word, size_t len)
+{
+    const char *equals = memchr(word, '=', len);
+    uint64_t us;
+
+    (void) key;
+    return equals && conf_is_zone_name(word, (size_t) (equals - word)) &&
+           text_to_u64(equals + 1, (size_t) (word + len - equals - 1), &us) && us < UINT32_MAX;
+}
+
+static int32_t read_distances(struct reading *r)
+{
+    return read_list(r, allowed_distance);
+}
+
+static bool allowed_status(const struct key *key, const char *word, size_t len)
+{
+    uint64_t status;
+
+    (void) key;
+    return text_to_u64(word, len, &status) && status >= 100 && status <= 599;
+}
+
+static int32_t read_statuses(struct reading *r)
+{
+    const char *list = r->text;
+    size_t n = 0, len;
+
+    while (key_word(&list, &len))
+        n++;
+    return n > POLICY_MOST_STATUSES ? bad(r) : read_list(r, allowed_status);
+}
+
+static bool is_visible(const char *text, size_t most)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    return len <= most;
+}
+
+static int32_t read_path(struct reading *r)
+{
+    return r->text[0] == '/' && is_visible(r->text, 1024) ? keep(r, r->text) : bad(r);
+}
+
+static int32_t read_name(struct reading *r)
+{
+    return is_visible(r->text, 256) ? keep(r, r->text) : bad(r);
+}
+
 static int32_t read_file(struct reading *r)
 {
     if (r->text[0] == '\0')
@@ -341,12 +394,13 @@ static int32_t read_zones(struct reading *r)
 }
 
 static int32_t (*const readers[])(struct reading *r) = {
-    [TYPE_NUMBER] = read_number,   [TYPE_SWITCH] = read_switch,   [TYPE_WORD] = read_word,
-    [TYPE_WORDS] = read_words,     [TYPE_FILE] = read_file,       [TYPE_SINK] = read_sink,
-    [TYPE_ZONE] = read_zone,       [TYPE_CIDRS] = read_cidrs,     [TYPE_SERVERS] = read_servers,
-    [TYPE_HEADERS] = read_headers, [TYPE_HOST] = read_host,       [TYPE_AUTHORITY] = read_authority,
-    [TYPE_PROXY] = read_proxy,     [TYPE_TARGET] = read_target,   [TYPE_ENDPOINTS] = read_endpoints,
-    [TYPE_ZONES] = read_zones,     [TYPE_HASH_ON] = read_hash_on,
+    [TYPE_NUMBER] = read_number,     [TYPE_SWITCH] = read_switch,   [TYPE_WORD] = read_word,
+    [TYPE_WORDS] = read_words,       [TYPE_FILE] = read_file,       [TYPE_SINK] = read_sink,
+    [TYPE_ZONE] = read_zone,         [TYPE_CIDRS] = read_cidrs,     [TYPE_SERVERS] = read_servers,
+    [TYPE_HEADERS] = read_headers,   [TYPE_HOST] = read_host,       [TYPE_AUTHORITY] = read_authority,
+    [TYPE_PROXY] = read_proxy,       [TYPE_TARGET] = read_target,   [TYPE_ENDPOINTS] = read_endpoints,
+    [TYPE_ZONES] = read_zones,       [TYPE_HASH_ON] = read_hash_on, [TYPE_DISTANCES] = read_distances,
+    [TYPE_STATUSES] = read_statuses, [TYPE_PATH] = read_path,       [TYPE_NAME] = read_name,
 };
 
 int32_t reader_add(const struct reader *reader, const char *service, const struct key *key, const char *text)

@@ -119,14 +119,14 @@ static void retry_conditions_have_names(void **state)
     uint32_t bit = 0;
 
     (void) state;
-    for (uint32_t i = 0; i < 7; i++) {
+    for (uint32_t i = 0; i < 15; i++) {
         const char *name = policy_retry_name(1u << i);
 
         assert_non_null(name);
         assert_true(policy_retry_parse(name, strlen(name), &bit));
         assert_int_equal(bit, 1u << i);
     }
-    assert_null(policy_retry_name(1u << 7));
+    assert_null(policy_retry_name(1u << 15));
     assert_false(policy_retry_parse("gateway", 7, &bit));
 }
 

@@ -134,7 +134,7 @@ static void unknown_keys_name_the_nearest(void **state)
     refuse("services.users", "x", "unknown key \"services.users\"; the nearest is \"services.NAME.target\"");
     refuse("services..target", "x", "unknown key \"services..target\"; the nearest is \"services.NAME.target\"");
     refuse("services.a b.target", "x", "unknown key \"services.a b.target\"; the nearest is \"services.a b.target\"");
-    refuse("hedge.delay_ms", "5", "unknown key \"hedge.delay_ms\"; the nearest is \"dns.servers\"");
+    refuse("hedge.delay_ms", "5", "unknown key \"hedge.delay_ms\"; the nearest is \"hedge.min_delay_ms\"");
     refuse("target", "http://x", "target belongs to one service: services.NAME.target");
     refuse("", "x", "unknown key \"\"; the nearest is \"log\"");
 }
@@ -155,9 +155,16 @@ static void wrong_values_are_explained(void **state)
            "maglev");
     refuse("balance.hash_on", "header:", "balance.hash_on is \"header:\", allowed is key, path or header:NAME");
     refuse("balance.hash_on", "cookie", "balance.hash_on is \"cookie\", allowed is key, path or header:NAME");
-    refuse("retry.on", "reset,5x",
-           "retry.on has \"5x\", allowed is a list of "
-           "connect-failure,refused-stream,reset,gateway-error,5xx,per-try-timeout,retriable-4xx");
+    refuse(
+        "retry.on", "reset,5x",
+        "retry.on has \"5x\", allowed is a list of "
+        "connect-failure,refused-stream,reset,reset-before-request,gateway-error,5xx,per-try-timeout,retriable-4xx,"
+        "retriable-status-codes,envoy-ratelimited,cancelled,deadline-exceeded,internal,resource-exhausted,unavailable");
+    refuse("retry.statuses", "409,700",
+           "retry.statuses has \"700\", allowed is a list of up to 16 status codes such as 409,503");
+    refuse("health.path", "healthz", "health.path is \"healthz\", allowed is a path such as /healthz");
+    refuse("zone_distances", "b=near",
+           "zone_distances has \"b=near\", allowed is a list of zones and microseconds such as b=500,c=12000");
     refuse("tls.verify", "maybe", "tls.verify is \"maybe\", allowed is on or off");
     refuse("zone", "a b", "zone is \"a b\", allowed is a name of up to 128 letters, digits, '.', '_', '-' and '/'");
     refuse("zone_cidrs", "a=10.0.0.0/33",

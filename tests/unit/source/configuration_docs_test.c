@@ -26,7 +26,12 @@ static const struct {
     { KEY_TIMEOUT_MS, "Limits of a request" },
     { KEY_CONNECTION_IDLE_MS, "Connections" },
     { KEY_RETRY_ATTEMPTS, "Retries" },
-    { KEY_BALANCE_POLICY, "Balancing and circuit breaker" },
+    { KEY_HEDGE_PERCENTILE, "Hedges" },
+    { KEY_BALANCE_POLICY, "Balancing" },
+    { KEY_SPILL_ZONES, "Zones and priorities" },
+    { KEY_OUTLIER_POLICY, "Ejection" },
+    { KEY_HEALTH_CHECK, "Health checks" },
+    { KEY_BREAKER_MAX_CONNECTIONS, "Limits of a service" },
     { KEY_TLS_CA, "TLS" },
 };
 
