@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is shown the faults: libmesh, the naive client, gRPC C++, and a plain client behind Envoy."""
+
+import contextlib
+import os
+import subprocess
+
+from envoy import Envoy
+
+TIMEOUT_MS = 1000  # of a request, for everybody
+TRY_TIMEOUT_MS = 300  # of a try, where there is such a thing
+ATTEMPTS = 3
+
+
+def clean_environment():
+    """Ours, without what would configure the library."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("MESH_") and "proxy" not in k.lower()}
+
+
+class Client:
+    """Runs one program by a schedule. options: phases, begin, method, attempts (0: its own choice), marked, own_zone."""
+
+    title = ""
+    program = ""
+
+    def __init__(self, programs, folder, servers, options):
+        self.programs, self.folder, self.servers, self.options = programs, folder, servers, options
+        self.records = folder / "records"
+
+    def endpoints(self):
+        return ",".join(server.endpoint for server in self.servers)
+
+    def words(self):
+        phases = ",".join(f"{rate}:{seconds}" for rate, seconds in self.options.phases)
+        words = [self.programs / self.program, "--phases", phases, "--out", self.records, "--begin", self.options.begin_us]
+        words += ["--method", self.options.method, "--timeout", TIMEOUT_MS, "--attempts", self.options.attempts]
+        if self.options.marked:
+            words += ["--marked", self.options.marked]
+        return words
+
+    def environment(self):
+        return clean_environment()
+
+    @contextlib.contextmanager
+    def running(self):
+        """The process, which ends by itself."""
+        with open(self.folder / "client.log", "w") as log:
+            process = subprocess.Popen(
+                [str(word) for word in self.words()], env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def prepare(self, resources):
+        """Starts what has to be there before the client."""
+
+
+class Libmesh(Client):
+    title = "libmesh"
+    program = "mesh"
+
+    def environment(self):
+        members = ",".join(f"{server.endpoint}@{server.zone}" for server in self.servers)
+        own = {"MESH_SERVICES": f"users=h2c://{members}", "MESH_ZONE": self.options.own_zone}
+        return {**clean_environment(), **own, **self.options.mesh}
+
+
+class Naive(Client):
+    title = "naive"
+    program = "naive"
+
+    def words(self):
+        return [*super().words(), "--endpoints", self.endpoints(), "--try-timeout", TRY_TIMEOUT_MS]
+
+
+class Grpc(Client):
+    title = "gRPC C++"
+    program = "grpc"
+
+    def words(self):
+        return [*super().words(), "--endpoints", self.endpoints()]
+
+
+class BehindEnvoy(Client):
+    title = "Envoy"
+    program = "naive"  # one try, one endpoint: nothing but a client
+    binary = None
+
+    def prepare(self, resources):
+        route = {"timeout_ms": TIMEOUT_MS, "try_timeout_ms": TRY_TIMEOUT_MS, "method": self.options.method}
+        route["attempts"] = self.options.attempts or ATTEMPTS
+        envoy = Envoy(self.binary, self.folder, self.servers, self.options.own_zone, route)
+        self.port = resources.enter_context(envoy).port
+
+    def words(self):
+        words = super().words()
+        words[words.index("--attempts") + 1] = 1
+        return [*words, "--endpoints", f"127.0.0.1:{self.port}", "--try-timeout", TIMEOUT_MS + 500]
+
+
+CLIENTS = {"libmesh": Libmesh, "naive": Naive, "grpc": Grpc, "envoy": BehindEnvoy}

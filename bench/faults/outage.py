@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nobody answers any more: how many attempts are made of each request, as the servers count them."""
+
+from case import Case, NotHere, Verdict
+
+MOST_ATTEMPTS = 1.12
+
+
+class Outage(Case):
+    must = f"<= {MOST_ATTEMPTS} attempts a request"
+    full = (5, 60, 10)
+    quick = (5, 12, 6)
+    broken, mended = {}, {}  # settings of the servers
+
+    def strike(self, stage):
+        stage.set_all(**self.broken)
+
+    def lift(self, stage):
+        stage.set_all(**self.mended)
+
+    def attempts_made(self, outcome, stage):
+        """By those that started while nobody answered."""
+        records = outcome.between(outcome.marks["strike"], outcome.marks["lift"])
+        connections = outcome.bare_connections(outcome.marks["strike"], outcome.marks["lift"])
+        return outcome.attempts_per_request(records) + connections / len(records)
+
+    def judge(self, outcome, stage):
+        attempts = self.attempts_made(outcome, stage)
+        back = outcome.recovery(outcome.marks["lift"])
+        again = "never back" if back is None else f"back in {back:.1f} s"
+        return Verdict(attempts <= MOST_ATTEMPTS, f"{attempts:.2f}, {again}")
+
+
+class Refused(Outage):
+    """Nobody listens: the packet filter counts the connection attempts."""
+
+    name = "outage-refused"
+    fault = "total outage: connections refused"
+    broken, mended = {"listen": 0}, {"listen": 1}
+
+    def strike(self, stage):
+        if not stage.filter:
+            raise NotHere("no packet filter: nobody counts connection attempts")
+        super().strike(stage)
+        stage.counts["before"] = stage.filter.dials(stage.servers)
+
+    def lift(self, stage):
+        stage.counts["after"] = stage.filter.dials(stage.servers)
+        super().lift(stage)
+
+    def attempts_made(self, outcome, stage):
+        requests = outcome.between(outcome.marks["strike"], outcome.marks["lift"])
+        return (stage.counts["after"] - stage.counts["before"]) / len(requests)
+
+
+class Silent(Outage):
+    name = "outage-silent"
+    fault = "total outage: silence"
+    broken, mended = {"mute": 1}, {"mute": 0}
+
+
+class Unavailable(Outage):
+    name = "outage-503"
+    fault = "total outage: 503"
+    broken, mended = {"fail_permille": 1000}, {"fail_permille": 0}
+
+
+class RefusedStream(Outage):
+    name = "outage-refused-stream"
+    fault = "total outage: REFUSED_STREAM"
+    broken, mended = {"refuse": 1}, {"refuse": 0}
+
+
+class Slow(Outage):
+    name = "outage-slow"
+    fault = "total outage: answers take 3 s"
+    broken, mended = {"delay_us": 3000000}, {"delay_us": 0}
+
+
+CASES = [Refused, Silent, Unavailable, RefusedStream, Slow]

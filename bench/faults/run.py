@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Shows real faults to libmesh, a naive client, gRPC C++ and Envoy, and prints what held and what did not.
+
+The clients are shown a fault at the same time, each with servers of its own. scripts/reliability builds everything and
+calls this."""
+
+import argparse
+import concurrent.futures
+import json
+import pathlib
+import platform
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+import freeze  # noqa: E402
+import outage  # noqa: E402
+from case import NotHere  # noqa: E402
+from clients import CLIENTS, BehindEnvoy  # noqa: E402
+from envoy import peers  # noqa: E402
+from servers import enter_namespace  # noqa: E402
+
+CASES = [*outage.CASES, *freeze.CASES]
+BINS = 160  # points of a picture
+
+
+def words(text):
+    return text.split(",")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="scripts/reliability", description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="shorter faults: an outage lasts 12 s instead of 60")
+    parser.add_argument("--only", type=words, metavar="NAME,...", help="faults whose name contains one of these; --list shows all")
+    parser.add_argument("--clients", type=words, default=list(CLIENTS), help=",".join(CLIENTS))
+    parser.add_argument("--rate", type=float, default=300, help="requests a second (300)")
+    parser.add_argument("--write", action="store_true", help="docs/reliability.md and its pictures, from the results")
+    parser.add_argument("--list", action="store_true", help="the names of the faults")
+    parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/bench/faults", help="folder with the programs")
+    parser.add_argument("--envoy", default="", help="Envoy's program; empty: without it")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/reliability", help="where results and records go")
+    arguments = parser.parse_args()
+    unknown = set(arguments.clients) - set(CLIENTS)
+    if unknown:
+        parser.error(f"no client {', '.join(unknown)}; there are {', '.join(CLIENTS)}")
+    return arguments
+
+
+def is_chosen(case, only):
+    return not only or any(word in case.name for word in only)
+
+
+def show(case, name, arguments, packet_filter):
+    """One fault, one client: what is kept of it."""
+    if name not in case.clients:
+        return None
+    try:
+        folder = arguments.out / "runs" / f"{case.name}-{name}"
+        outcome, verdict = case.run(CLIENTS[name], arguments.programs, folder, packet_filter)
+    except NotHere as reason:
+        return {"missing": str(reason)}
+    except Exception as error:  # one that breaks down is told, the others go on
+        return {"broken": f"{type(error).__name__}: {error}"}
+    step = case.seconds() / BINS
+    return {"held": verdict.held, "text": verdict.text, "series": outcome.series(step)}
+
+
+def show_all(case, arguments, packet_filter):
+    with concurrent.futures.ThreadPoolExecutor(len(arguments.clients)) as pool:
+        shown = {name: pool.submit(show, case, name, arguments, packet_filter) for name in arguments.clients}
+        return {name: one.result() for name, one in shown.items()}
+
+
+def told(result):
+    if result is None:
+        return "-"
+    if "held" not in result:
+        return result.get("missing") or result["broken"]
+    return f"{result['text']} {'held' if result['held'] else 'NOT HELD'}"
+
+
+def print_row(case, results):
+    print(f"{case.name}: {case.fault}; must hold: {case.must}")
+    for name, result in results.items():
+        print(f"    {CLIENTS[name].title:10} {told(result)}")
+    sys.stdout.flush()
+
+
+def keep(case, results, arguments):
+    """One file a fault, so that a fault that is shown again replaces what was there."""
+    kept = {
+        "name": case.name,
+        "fault": case.fault,
+        "must": case.must,
+        "rate": case.rate,
+        "seconds": [case.before, case.during, case.after],
+        "when": time.strftime("%Y-%m-%d"),
+        "machine": {"cpus": __import__("os").cpu_count(), "kernel": platform.release()},
+        "envoy": peers.envoy_version(arguments.envoy),
+        "clients": results,
+    }
+    (arguments.out / "results").mkdir(parents=True, exist_ok=True)
+    (arguments.out / "results" / f"{case.name}.json").write_text(json.dumps(kept))
+
+
+def main():
+    arguments = parse_arguments()
+    if arguments.list:
+        print("\n".join(f"{case.name:24} {case.fault}" for case in CASES))
+        return 0
+    packet_filter = enter_namespace([sys.executable, *sys.argv])
+    BehindEnvoy.binary = arguments.envoy
+    if not arguments.envoy:
+        arguments.clients = [name for name in arguments.clients if name != "envoy"]
+    broken = 0
+    for kind in CASES:
+        if not is_chosen(kind, arguments.only):
+            continue
+        case = kind(arguments.rate, arguments.quick)
+        results = show_all(case, arguments, packet_filter)
+        print_row(case, results)
+        keep(case, results, arguments)
+        broken += not (results.get("libmesh") or {}).get("held", True)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
