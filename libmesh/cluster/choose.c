@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which endpoint gets an attempt: the view of those that may, and the balancer's choice among them. */
+/* Which endpoint gets an attempt: one that is due to be tried out, else the balancer's choice in the zone. */
 #include "cluster/state.h"
-
-/* The best priority with somebody usable; when nobody is (panic) all count, of every priority. */
-static uint32_t priority_in_use(const struct cluster *cluster, bool *panic)
-{
-    uint32_t best = UINT32_MAX;
-
-    LIST_EACH(link, &cluster->endpoints) {
-        const struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
-
-        if (endpoint->priority < best && endpoint_usable(endpoint))
-            best = endpoint->priority;
-    }
-    *panic = best == UINT32_MAX && !list_empty(&cluster->endpoints);
-    return best;
-}
 
 /* One endpoint alone that is down is no panic, only a failure that its requests tell. */
 static void tell_panic(struct cluster *cluster, bool panic)
@@ -29,63 +14,23 @@ static void tell_panic(struct cluster *cluster, bool panic)
             FIELD_TEXT("cluster", cluster->conf->name), FIELD_NUMBER("endpoints", cluster->n_endpoints));
 }
 
-/* Of a very large cluster only a part is used. Policies that go by a key keep all, since clients must agree on who has it.
- * False: out of memory. */
-static bool keep_subset(const struct cluster *cluster, struct endpoint **members, struct balance_endpoint **balanced,
-                        size_t *n)
+static void tell_ramp(const struct cluster *cluster)
 {
-    size_t keep = balance_subset_size(*n, cluster->conf->policy.subset_size);
-    uint32_t *chosen;
-    bool made;
-
-    if (keep == *n || cluster->balancer->ops->by_key)
-        return true;
-    chosen = mem_array(keep, sizeof *chosen);
-    made = chosen && balance_subset(balanced, *n, cluster->shared->subset, keep, chosen);
-    for (size_t i = 0; made && i < keep; i++) {
-        members[i] = members[chosen[i]];
-        balanced[i] = balanced[chosen[i]];
-    }
-    mem_free(chosen);
-    *n = keep;
-    return made;
+    OBSERVE(cluster->env.observe, MESH_LOG_INFO, cluster->ramp.runs ? "ramp_begins" : "ramp_ends",
+            FIELD_TEXT("cluster", cluster->conf->name), FIELD_NUMBER("usable", cluster->n_usable),
+            FIELD_NUMBER("endpoints", cluster->n_endpoints));
 }
 
 bool cluster_build_view(struct cluster *cluster)
 {
-    struct endpoint **members = mem_array(cluster->n_endpoints, sizeof *members);
-    struct balance_endpoint **balanced = mem_array(cluster->n_endpoints, sizeof *balanced);
-    struct balance_view view = { 0 };
-    uint32_t priority;
-    size_t n = 0;
-    bool panic = false;
+    bool made = zones_build(cluster);
 
-    if (!members || !balanced)
-        goto fail;
-    priority = priority_in_use(cluster, &panic);
-    LIST_EACH(link, &cluster->endpoints) {
-        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
-
-        if (!panic && (endpoint->priority != priority || !endpoint_usable(endpoint)))
-            continue;
-        members[n] = endpoint;
-        balanced[n++] = &endpoint->stats->balance;
-    }
-    if (!keep_subset(cluster, members, balanced, &n) || !balance_view_build(&view, balanced, n) ||
-        !balance_prepare(cluster->balancer, &view))
-        goto fail;
-    balance_view_free(&cluster->view);
-    cluster->view = view;
-    mem_free(balanced);
-    mem_free(cluster->members);
-    cluster->members = members;
-    tell_panic(cluster, panic);
-    return true;
-fail:
-    balance_view_free(&view);
-    mem_free(members);
-    mem_free(balanced);
-    return false;
+    tell_panic(cluster, cluster->n_usable == 0 && cluster->n_endpoints > 0);
+    if (cluster->conf->policy.outlier.ramp &&
+        ramp_see(&cluster->ramp, (uint32_t) cluster->n_usable, loop_now_us(cluster->env.loop)))
+        tell_ramp(cluster);
+    cluster->look_us = 0;
+    return made;
 }
 
 /* Out of memory leaves the old view, whose endpoints are all still there: removed ones are kept until the next success. */
@@ -140,27 +85,42 @@ static int32_t nobody(const struct cluster *cluster, struct fault *fault)
     return fault_set(fault, MESH_ERR_NO_HEALTHY, "the cluster has no endpoints (source: %s)", set->source);
 }
 
+/* Not more often than each second, unless something is due. */
+static void look(struct cluster *cluster, uint64_t now_us)
+{
+    const struct policy *policy = &cluster->conf->policy;
+
+    cluster->look_us = UINT64_MAX;
+    cluster_look_at_troubled(cluster, now_us);
+    if (cluster->n_zones > 1 && policy->spill.warm)
+        zones_warm(cluster);
+    if (policy->outlier.ramp && ramp_see(&cluster->ramp, (uint32_t) cluster->n_usable, now_us))
+        tell_ramp(cluster);
+    if ((cluster->n_zones > 1 || cluster->ramp.runs) && cluster->look_us > now_us + US_PER_S)
+        cluster->look_us = now_us + US_PER_S;
+}
+
 /* An endpoint that fell silent since the view was made is passed over while another is left. */
-static struct endpoint *pick(struct cluster *cluster, struct balance_hint *hint, struct balance_endpoint **tried)
+static struct endpoint *pick(struct cluster *cluster, struct zone *zone, struct balance_hint *hint,
+                             struct balance_endpoint **tried)
 {
     struct endpoint *first = NULL;
 
     for (;;) {
-        int64_t at = balance_pick(cluster->balancer, &cluster->view, hint, loop_rand(cluster->env.loop));
-        struct endpoint *endpoint = cluster->members[at];
+        int64_t at = balance_pick(zone->balancer, &zone->view, hint, loop_rand(cluster->env.loop));
+        struct endpoint *endpoint = zone->members[at];
 
         if (!first)
             first = endpoint;
-        if (cluster->panicking || endpoint_usable(endpoint))
+        if (zone->lenient || endpoint_usable(endpoint))
             return endpoint;
-        if (hint->n_tried == MOST_PASSED_OVER || hint->n_tried >= cluster->view.n)
+        if (hint->n_tried == MOST_PASSED_OVER || hint->n_tried >= zone->view.n)
             return first;
         tried[hint->n_tried++] = &endpoint->stats->balance;
     }
 }
 
-int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint, struct endpoint **out,
-                       struct fault *fault)
+static struct endpoint *choose_in(struct cluster *cluster, struct zone *zone, const struct cluster_hint *hint)
 {
     struct balance_endpoint *tried[MOST_PASSED_OVER];
     struct balance_hint balance = {
@@ -170,13 +130,42 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
         .idempotent = hint->idempotent,
     };
 
-    *out = NULL;
-    if (cluster->view.n == 0)
-        return nobody(cluster, fault);
     while (balance.n_tried < hint->n_tried && balance.n_tried < CLUSTER_MOST_TRIED) {
         tried[balance.n_tried] = &hint->tried[balance.n_tried]->stats->balance;
         balance.n_tried++;
     }
-    *out = pick(cluster, &balance, tried);
-    return endpoint_open_pool(*out, fault);
+    return pick(cluster, zone, &balance, tried);
+}
+
+static int32_t open_pool(struct endpoint *endpoint, struct fault *fault)
+{
+    int32_t err = endpoint_open_pool(endpoint, fault);
+
+    if (err)
+        endpoint_judge(endpoint, ATTEMPT_UNJUDGED, loop_now_us(endpoint->cluster->env.loop));
+    return err;
+}
+
+int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint, struct endpoint **out,
+                       struct fault *fault)
+{
+    uint64_t now = loop_now_us(cluster->env.loop);
+    struct zone *zone;
+
+    if (now >= cluster->look_us)
+        look(cluster, now);
+    zone = zone_choose(cluster, hint, now);
+    *out = NULL;
+    if (!zone)
+        return nobody(cluster, fault);
+    if (hint->n_tried == 0 && cluster->ramp.runs &&
+        !ramp_admits(&cluster->ramp, (uint32_t) cluster->n_endpoints, loop_rand(cluster->env.loop)))
+        return fault_set(fault, MESH_ERR_NO_HEALTHY,
+                         "%zu of %zu endpoints are back after an outage; outlier.ramp lets through what they can carry",
+                         cluster->n_usable, cluster->n_endpoints);
+    if (!list_empty(&cluster->troubled))
+        *out = cluster_due(cluster, hint, now);
+    if (!*out)
+        *out = choose_in(cluster, zone, hint);
+    return open_pool(*out, fault);
 }

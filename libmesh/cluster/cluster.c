@@ -8,12 +8,18 @@
 
 /* ---- making, changing, ending ---- */
 
-static struct balancer *balancer_for(const struct model_cluster *conf)
+static const struct balance_ops *balance_of(const struct model_cluster *conf)
 {
     const struct balance_ops *ops = balance_find(conf->policy.balance);
+
+    return ops ? ops : &balance_adaptive;
+}
+
+struct balancer *cluster_make_balancer(const struct model_cluster *conf)
+{
     const struct balance_conf balance = { conf->policy.ring_min_size, conf->policy.ring_max_size };
 
-    return (ops ? ops : &balance_adaptive)->make(&balance);
+    return balance_of(conf)->make(&balance);
 }
 
 int32_t cluster_new(const struct cluster_env *env, const struct model_entry *entry, struct cluster_shared *shared,
@@ -31,12 +37,14 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     cluster->set = model_endpoints_ref(entry->endpoints);
     list_init(&cluster->endpoints);
     list_init(&cluster->leaving);
+    list_init(&cluster->troubled);
+    list_init(&cluster->zones);
     list_init(&cluster->waiters);
+    cluster->by_key = balance_of(entry->cluster)->by_key;
     cluster->rebuild.run = cluster_on_rebuild;
     cluster->sweep.run = cluster_on_sweep;
     shared->limits.max_connections = entry->cluster->policy.breaker.max_connections;
-    cluster->balancer = balancer_for(entry->cluster);
-    if (!cluster->balancer || cluster_take_set(cluster, entry->endpoints, false) != 0 || !cluster_build_view(cluster)) {
+    if (cluster_take_set(cluster, entry->endpoints, false) != 0 || !cluster_build_view(cluster)) {
         cluster_unref(cluster);
         return MESH_ERR_NOMEM;
     }
@@ -64,10 +72,8 @@ void cluster_unref(struct cluster *cluster)
     free_endpoints(&cluster->leaving);
     loop_undefer(&cluster->rebuild);
     loop_undefer(&cluster->sweep);
-    balance_view_free(&cluster->view);
-    mem_free(cluster->members);
-    if (cluster->balancer)
-        cluster->balancer->ops->free(cluster->balancer);
+    zones_free(cluster);
+    mem_free(cluster->priorities);
     net_tls_unref(cluster->tls);
     model_endpoints_unref(cluster->set);
     model_cluster_unref(cluster->conf);
@@ -100,35 +106,26 @@ static bool same_transport(const struct model_cluster *a, const struct model_clu
            p->silence_ms == q->silence_ms;
 }
 
-static void adopt_conf(struct cluster *cluster, struct model_cluster *conf, struct balancer *balancer)
+static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)
 {
-    cluster->balancer->ops->free(cluster->balancer);
-    cluster->balancer = balancer;
     model_cluster_ref(conf);
     model_cluster_unref(cluster->conf);
     cluster->conf = conf;
     cluster->shared->limits.max_connections = conf->policy.breaker.max_connections;
+    cluster->by_key = balance_of(conf)->by_key;
+    zones_outdate(cluster);
 }
 
 int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
 {
     bool new_conf = entry->cluster != cluster->conf;
     bool replace = new_conf && !same_transport(entry->cluster, cluster->conf);
-    struct balancer *balancer = NULL;
     int32_t err = 0;
 
-    if (new_conf) {
-        balancer = balancer_for(entry->cluster);
-        if (!balancer)
-            return MESH_ERR_NOMEM;
-    }
     if (replace || entry->endpoints != cluster->set)
         err = cluster_take_set(cluster, entry->endpoints, replace);
-    if (err) {
-        if (balancer)
-            balancer->ops->free(balancer);
+    if (err)
         return err;
-    }
     model_endpoints_ref(entry->endpoints);
     model_endpoints_unref(cluster->set);
     cluster->set = entry->endpoints;
@@ -137,7 +134,7 @@ int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
         cluster->tls = NULL;
     }
     if (new_conf)
-        adopt_conf(cluster, entry->cluster, balancer);
+        adopt_conf(cluster, entry->cluster);
     if (!cluster_build_view(cluster))
         cluster_health_changed(cluster); /* tried again at the end of the turn */
     if (cluster->set->state != ENDPOINTS_PENDING)

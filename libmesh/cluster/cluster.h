@@ -3,7 +3,9 @@
  * loops of a client share of it is in struct cluster_shared (atomics).
  *
  * Vocabulary
- *   usable    not in doubt: its last connecting did not fail and its connections are not silent (pool/pool.h)
+ *   in doubt  its last connecting failed, or its connections are silent (pool/pool.h)
+ *   isolated  its attempts failed: left out for a while (outlier.h)
+ *   usable    neither
  *   panic     nobody is usable: everybody gets requests, since a client never causes the outage
  * Life of an endpoint: in the newest set → removed (draining: no new attempts) → gone when the last attempt has ended. */
 #ifndef CLUSTER_CLUSTER_H
@@ -14,6 +16,9 @@
 #include "balance/balance.h"
 #include "cluster/budget.h"
 #include "cluster/latency.h"
+#include "cluster/outlier.h"
+#include "cluster/priority.h"
+#include "cluster/ramp.h"
 #include "model/model.h"
 #include "observe/observe.h"
 #include "pool/pool.h"
@@ -61,6 +66,9 @@ struct endpoint {
     bool seen; /* while a new set is matched */
     struct latency latency;
     uint64_t silence_set_us;
+    struct zone *home;                     /* NULL: removed */
+    struct outlier *outlier;               /* NULL: it has never failed */
+    struct list trouble;                   /* in cluster.troubled, while the outlier is not well */
     struct list link;                      /* in cluster.endpoints or cluster.leaving */
     const char *address, *zone, *hostname; /* in `texts`, or the stats */
     char texts[];
@@ -86,10 +94,15 @@ struct cluster {
     struct model_endpoints *set;
     struct list endpoints; /* struct endpoint of the newest set */
     size_t n_endpoints;
-    struct list leaving;       /* removed ones, with attempts or connections left */
-    struct balance_view view;  /* those that may get an attempt now */
-    struct endpoint **members; /* the same, in the view's order */
-    struct balancer *balancer;
+    struct list leaving;  /* removed ones, with attempts or connections left */
+    struct list troubled; /* struct endpoint, isolated or recovering */
+    struct list zones;    /* struct zone, in the order of preference */
+    size_t n_zones, n_usable;
+    struct priority *priorities;
+    size_t n_priorities;
+    struct ramp ramp;
+    uint64_t look_us; /* when time alone changes something; 0: look at once */
+    bool by_key;      /* its balancing policy goes by the hint's key */
     struct net_tls *tls;
     struct list waiters;
     struct loop_later rebuild;
@@ -155,6 +168,8 @@ void endpoint_begin(struct endpoint *endpoint);
 void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us);
 /* A stream's answer begins, with something usable: how long that took. How long a stream lasts says nothing of the endpoint. */
 void endpoint_heard(struct endpoint *endpoint, uint64_t latency_us);
+/* Why it is isolated, or not back to its full share; "" it is well. */
+const char *isolation_reason(const struct endpoint *endpoint);
 /* Keeps the struct while somebody points to it. */
 void endpoint_hold(struct endpoint *endpoint);
 void endpoint_let_go(struct endpoint *endpoint);

@@ -53,6 +53,8 @@ struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoi
 void endpoint_free(struct endpoint *endpoint)
 {
     list_remove(&endpoint->link);
+    endpoint_leave_troubled(endpoint);
+    mem_free(endpoint->outlier);
     pool_free(endpoint->pool);
     model_cluster_unref(endpoint->conf);
     cluster_stats_put(endpoint->cluster->shared, endpoint->stats);
@@ -153,14 +155,26 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
     return 0;
 }
 
-bool endpoint_usable(const struct endpoint *endpoint)
+bool endpoint_in_doubt(const struct endpoint *endpoint)
 {
     enum pool_health health;
 
     if (!endpoint->pool)
-        return true;
+        return false;
     health = pool_state(endpoint->pool).health;
-    return health != POOL_FAILED && health != POOL_SILENT;
+    return health == POOL_FAILED || health == POOL_SILENT;
+}
+
+bool endpoint_usable(const struct endpoint *endpoint)
+{
+    return (!endpoint->outlier || outlier_is_in(endpoint->outlier)) && !endpoint_in_doubt(endpoint);
+}
+
+bool endpoint_usable_but_for_rate(const struct endpoint *endpoint)
+{
+    const struct outlier *outlier = endpoint->outlier;
+
+    return (!outlier || outlier_is_in(outlier) || outlier->by_rate) && !endpoint_in_doubt(endpoint);
 }
 
 bool endpoint_is_idle(const struct endpoint *endpoint)
@@ -171,6 +185,8 @@ bool endpoint_is_idle(const struct endpoint *endpoint)
 void endpoint_remove(struct endpoint *endpoint)
 {
     endpoint->removed = true;
+    endpoint->home = NULL;
+    endpoint_leave_troubled(endpoint);
     if (endpoint->pool)
         pool_drain(endpoint->pool);
     cluster_sweep_later(endpoint->cluster);
@@ -216,6 +232,9 @@ void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint6
     tell_balance(&endpoint->stats->balance, outcome, latency_us, now);
     if (outcome == ATTEMPT_FAILED)
         atomic_fetch_add_explicit(&endpoint->stats->failures, 1, memory_order_relaxed);
+    endpoint_judge(endpoint, outcome, now);
+    if (endpoint->home && outcome != ATTEMPT_UNJUDGED)
+        spill_ended(&endpoint->home->spill, outcome == ATTEMPT_FAILED, outcome == ATTEMPT_ANSWERED ? latency_us : 0);
     if (outcome != ATTEMPT_UNJUDGED)
         budget_attempt_ended(&endpoint->cluster->shared->budget, outcome != ATTEMPT_FAILED, now);
     if (outcome == ATTEMPT_ANSWERED && latency_us > 0) {

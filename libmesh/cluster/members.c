@@ -97,6 +97,8 @@ int32_t cluster_take_set(struct cluster *cluster, struct model_endpoints *set, b
         goto done;
     LIST_EACH(link, &fresh) {
         joined++;
+        if (before > 0)
+            endpoint_join(CONTAINER_OF(link, struct endpoint, link));
     }
     line_up(cluster, set, &known, &fresh);
     part_with_the_missing(cluster);

@@ -42,7 +42,7 @@ static unsigned slot_of(struct outlier *outlier, uint64_t now_us)
     return (unsigned) (second % OUTLIER_SECONDS);
 }
 
-static bool rate_is_low(const struct outlier *outlier, const struct outlier_conf *conf)
+static bool rate_is_low(const struct outlier *outlier, const struct policy_outlier *conf)
 {
     uint64_t answered = 0, all = 0;
 
@@ -65,7 +65,7 @@ static void forget(struct outlier *outlier)
 
 /* ---- attempts ---- */
 
-static void begin_recovery(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us)
+static void begin_recovery(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
 {
     uint64_t slow_us = SLOW_FACTOR * (now_us - outlier->isolated_us);
 
@@ -76,7 +76,7 @@ static void begin_recovery(struct outlier *outlier, const struct outlier_conf *c
     forget(outlier);
 }
 
-bool outlier_answered(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us)
+bool outlier_answered(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
 {
     outlier->answered[slot_of(outlier, now_us)]++;
     outlier->in_row = 0;
@@ -86,7 +86,7 @@ bool outlier_answered(struct outlier *outlier, const struct outlier_conf *conf, 
     return outlier_is_in(outlier) && outlier->by_rate;
 }
 
-bool outlier_failed(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us)
+bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
 {
     outlier->failed[slot_of(outlier, now_us)]++;
     outlier->in_row++;
@@ -112,7 +112,7 @@ static void isolate(struct outlier *outlier, uint64_t wait_us, uint64_t now_us)
     forget(outlier);
 }
 
-void outlier_isolate(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us, struct rand *dice)
+void outlier_isolate(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us, struct rand *dice)
 {
     uint64_t most = conf->max_ms * US_PER_MS, wait = conf->base_ms * US_PER_MS;
 
@@ -130,6 +130,12 @@ void outlier_isolate(struct outlier *outlier, const struct outlier_conf *conf, u
 void outlier_isolate_for(struct outlier *outlier, uint64_t wait_us, uint64_t now_us)
 {
     isolate(outlier, wait_us, now_us);
+}
+
+void outlier_join(struct outlier *outlier, uint64_t slow_us, uint64_t now_us)
+{
+    enter(outlier, OUTLIER_RECOVERING, now_us);
+    outlier->until_us = now_us + slow_us;
 }
 
 bool outlier_tick(struct outlier *outlier, uint64_t now_us)

@@ -14,15 +14,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
-
-struct outlier_conf {
-    uint32_t consecutive;     /* failures in a row; 0: off */
-    uint32_t success_percent; /* of the last ten seconds, below which it is isolated; 0: off */
-    uint32_t min_requests;    /* that the rate is judged by */
-    uint32_t base_ms, max_ms; /* first and longest isolation; it doubles in between */
-    uint32_t max_percent;     /* of a cluster's endpoints that may be isolated at once */
-    uint32_t slow_start_ms;   /* at most; 0: off */
-};
+#include "model/model.h"
 
 enum outlier_state { OUTLIER_WELL, OUTLIER_ISOLATED, OUTLIER_DUE, OUTLIER_PROBED, OUTLIER_RECOVERING };
 const char *outlier_state_name(enum outlier_state state);
@@ -43,12 +35,14 @@ struct outlier {
 
 /* An attempt has ended. True: the endpoint has earned isolation; the cluster decides, and calls outlier_isolate(). Answers move
  * PROBED to RECOVERING by themselves. */
-bool outlier_answered(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us);
-bool outlier_failed(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us);
+bool outlier_answered(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
+bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
 /* Out of the way, for half to the whole of base * 2^times. */
-void outlier_isolate(struct outlier *outlier, const struct outlier_conf *conf, uint64_t now_us, struct rand *dice);
+void outlier_isolate(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us, struct rand *dice);
 /* The peer asked to be left alone for so long (Retry-After). */
 void outlier_isolate_for(struct outlier *outlier, uint64_t wait_us, uint64_t now_us);
+/* New in a cluster that is in use: its share grows for slow_us. */
+void outlier_join(struct outlier *outlier, uint64_t slow_us, uint64_t now_us);
 /* What time alone changes. True: the state is another now. */
 bool outlier_tick(struct outlier *outlier, uint64_t now_us);
 /* The one attempt of DUE begins; or ended without telling anything. */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "cluster/cluster.h"
+#include "cluster/zone.h"
 
 /* shared.c. The figures of an address, made at first use: one reference. NULL: out of memory. */
 struct endpoint_stats *cluster_stats_get(struct cluster_shared *shared, const char *address);
@@ -17,10 +18,26 @@ void endpoint_free(struct endpoint *endpoint);
 bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoint *model);
 /* Weight and priority may change while it stays the same endpoint. */
 void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoint *model);
+bool endpoint_in_doubt(const struct endpoint *endpoint);
 bool endpoint_usable(const struct endpoint *endpoint);
+/* Usable, or isolated for its success rate alone. */
+bool endpoint_usable_but_for_rate(const struct endpoint *endpoint);
 /* Nothing of it is left: it may be freed. */
 bool endpoint_is_idle(const struct endpoint *endpoint);
 void endpoint_remove(struct endpoint *endpoint);
+
+/* isolation.c */
+/* An attempt on it has ended. */
+void endpoint_judge(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t now_us);
+/* It joins a cluster in use. */
+void endpoint_join(struct endpoint *endpoint);
+void endpoint_leave_troubled(struct endpoint *endpoint);
+void cluster_look_at_troubled(struct cluster *cluster, uint64_t now_us);
+/* An endpoint whose isolation is over: this attempt finds out how it is. NULL: there is none that this attempt may try. */
+struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us);
+
+/* cluster.c. The balancer of its policy; NULL: out of memory. */
+struct balancer *cluster_make_balancer(const struct model_cluster *conf);
 
 /* choose.c */
 /* False: out of memory, the old view stays. */

@@ -172,6 +172,7 @@ int32_t connection_start(struct pool *pool, const struct pool_conf *conf, struct
     if (!connection)
         return MESH_ERR_NOMEM;
     connection->pool = pool;
+    connection->began_us = loop_now_us(loop);
     connection->state = CONNECTION_DIALLING;
     list_push_back(&pool->connections, &connection->link);
     if (conf->speaks == POOL_HTTP1) {

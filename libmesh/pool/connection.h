@@ -15,6 +15,7 @@ struct connection {
     enum connection_state state;
     struct net_dial *dial;      /* DIALLING */
     struct http_conn *http;     /* from GREETING on */
+    uint64_t began_us;          /* dialling */
     bool was_silent;            /* when it began to drain: the silence is why */
     struct loop_timer greeting; /* the connect timeout covers the peer's first words */
 };

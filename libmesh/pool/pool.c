@@ -243,7 +243,10 @@ static void doubt(struct pool *pool, const struct fault *why)
 void pool_connection_opened(struct connection *connection)
 {
     struct pool *pool = connection->pool;
+    uint64_t took = loop_now_us(pool->loop) - connection->began_us;
 
+    if (pool->conf.speaks == POOL_HTTP2 && (pool->connect_us == 0 || took < pool->connect_us))
+        pool->connect_us = took > 0 ? took : 1;
     pool->doubted = false;
     pool->failures = 0;
     loop_timer_cancel(pool->loop, &pool->retry);
@@ -344,7 +347,9 @@ static enum pool_health health_of(const struct pool *pool, const struct pool_sta
 
 struct pool_state pool_state(const struct pool *pool)
 {
-    struct pool_state state = { .waiting = pool->n_waiting, .fault = &pool->fault, .protocol = "" };
+    struct pool_state state = {
+        .waiting = pool->n_waiting, .fault = &pool->fault, .protocol = "", .connect_us = pool->connect_us
+    };
     bool any_heard = false;
 
     if (pool->conf.speaks != POOL_ALPN)

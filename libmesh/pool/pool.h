@@ -87,6 +87,7 @@ struct pool_state {
     uint32_t connections, streams, waiting;
     const struct fault *fault; /* with POOL_FAILED; borrowed */
     const char *protocol;      /* "h2", "http/1.1"; "" not known yet */
+    uint64_t connect_us;       /* the least that opening an HTTP/2 connection took; 0: not known */
 };
 struct pool_state pool_state(const struct pool *pool);
 /* Silence after which a connection is asked, from now on. */

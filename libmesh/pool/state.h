@@ -16,6 +16,7 @@ struct pool {
     struct fault fault;      /* why */
     uint32_t failures;       /* in a row */
     struct loop_timer retry; /* connects again while doubted */
+    uint64_t connect_us;     /* the least that opening a connection took */
     struct loop_later change;
 };
 

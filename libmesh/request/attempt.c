@@ -221,7 +221,7 @@ static uint64_t hash_key(struct request *request)
 {
     uint64_t key;
 
-    if (!request->cluster->balancer->ops->by_key)
+    if (!request->cluster->by_key)
         return 0;
     if (hash_request(&request->conf->policy.hash, &request->ask, &key))
         return key;

@@ -216,7 +216,7 @@ static uint64_t pause_before(struct request *request, enum retry_answer answer, 
 {
     if (asked_us > 0)
         return asked_us;
-    if (answer == RETRY_FREE && (c->reach == HTTP_REFUSED || request->cluster->view.n > request->made))
+    if (answer == RETRY_FREE && (c->reach == HTTP_REFUSED || request->cluster->n_usable > request->made))
         return 0;
     return retry_backoff_us(&request->conf->policy.retry, ++request->retries, loop_rand(request->env->loop));
 }

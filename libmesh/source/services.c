@@ -105,6 +105,8 @@ bool services_update(struct source *source)
 
 /* ---- a new configuration of a service ---- */
 
+enum { POLICY_TEXTS = 7 };
+
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
@@ -126,15 +128,32 @@ static bool same_targets(const struct service *a, const struct service *b)
     return true;
 }
 
+/* The texts of a policy; they are compared as such. */
+static void take_texts(struct policy *policy, const char *texts[POLICY_TEXTS])
+{
+    const char **places[POLICY_TEXTS] = {
+        &policy->balance,     &policy->hash.header, &policy->spill.zone,          &policy->spill.distances,
+        &policy->health.path, &policy->health.host, &policy->health.grpc_service,
+    };
+
+    for (size_t i = 0; i < POLICY_TEXTS; i++) {
+        texts[i] = *places[i];
+        *places[i] = NULL;
+    }
+}
+
 /* Padding may differ where nothing else does: then a cluster counts as changed that is not, which costs little. */
 static bool same_policy(const struct policy *a, const struct policy *b)
 {
     struct policy x = *a, y = *b;
+    const char *xs[POLICY_TEXTS], *ys[POLICY_TEXTS];
+    bool same = true;
 
-    x.balance = y.balance = NULL;
-    x.hash.header = y.hash.header = NULL;
-    return memcmp((const char *) &x, (const char *) &y, sizeof x) == 0 && same_text(a->balance, b->balance) &&
-           same_text(a->hash.header, b->hash.header);
+    take_texts(&x, xs);
+    take_texts(&y, ys);
+    for (size_t i = 0; i < POLICY_TEXTS; i++)
+        same = same && same_text(xs[i], ys[i]);
+    return same && memcmp((const char *) &x, (const char *) &y, sizeof x) == 0;
 }
 
 static bool same_cluster(const struct model_cluster *a, const struct model_cluster *b)

@@ -335,7 +335,7 @@ static void the_next_attempt_goes_to_another_endpoint(void **state)
     (void) state;
     for (int i = 0; i < 3; i++)
         servers[i] = h2_server_start(NULL);
-    client = client_of(at_servers(servers, 3), PAIRS("retry.budget_min", "200"));
+    client = client_of(at_servers(servers, 3), PAIRS("retry.budget_min", "200", "outlier.policy", "off"));
     for (int i = 0; i < 50; i++) {
         char id[8];
         struct answer answer;

@@ -4,7 +4,7 @@
 
 #include "cluster/outlier.h"
 
-static const struct outlier_conf conf = {
+static const struct policy_outlier conf = {
     .consecutive = 5,
     .success_percent = 80,
     .min_requests = 20,

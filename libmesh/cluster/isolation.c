@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endpoints that fail are left out for a while, tried with one attempt, and come back slowly. The rules of one endpoint are in
+ * outlier.c; here is what they mean in a cluster. */
+#include "cluster/state.h"
+
+/* How often the share of a recovering endpoint follows the time. */
+#define RAMP_EVERY_US (100 * US_PER_MS)
+/* Until then only an idempotent request tries an endpoint out. */
+#define WAIT_FOR_IDEMPOTENT_US US_PER_S
+
+static const struct policy_outlier *policy_of(const struct endpoint *endpoint)
+{
+    return &endpoint->cluster->conf->policy.outlier;
+}
+
+/* ---- the list of those who are not well ---- */
+
+static void set_withheld(struct endpoint *endpoint, uint32_t share_percent)
+{
+    uint32_t withheld = (100 - share_percent) * BALANCE_WHOLE / 100;
+
+    atomic_store_explicit(&endpoint->stats->balance.withheld, withheld, memory_order_relaxed);
+}
+
+static void look_not_later_than(struct cluster *cluster, uint64_t then_us)
+{
+    if (then_us < cluster->look_us)
+        cluster->look_us = then_us;
+}
+
+static void enlist(struct endpoint *endpoint)
+{
+    if (!list_linked(&endpoint->trouble))
+        list_push_back(&endpoint->cluster->troubled, &endpoint->trouble);
+    look_not_later_than(endpoint->cluster, 0);
+    cluster_health_changed(endpoint->cluster);
+}
+
+static uint32_t count_isolated(const struct cluster *cluster)
+{
+    uint32_t n = 0;
+
+    LIST_EACH(link, &cluster->troubled) {
+        n += !outlier_is_in(CONTAINER_OF(link, struct endpoint, trouble)->outlier);
+    }
+    return n;
+}
+
+static bool is_needed(struct endpoint *endpoint)
+{
+    if (!endpoint->outlier)
+        endpoint->outlier = mem_zalloc(sizeof *endpoint->outlier);
+    return endpoint->outlier != NULL;
+}
+
+/* ---- what attempts tell ---- */
+
+static void tell_isolated(const struct endpoint *endpoint, uint64_t now_us)
+{
+    const struct outlier *outlier = endpoint->outlier;
+
+    OBSERVE(endpoint->cluster->env.observe, MESH_LOG_INFO, "endpoint_isolated",
+            FIELD_TEXT("cluster", endpoint->cluster->conf->name), FIELD_TEXT("endpoint", endpoint->address),
+            FIELD_TEXT("zone", endpoint->zone), FIELD_TEXT("why", isolation_reason(endpoint)),
+            FIELD_NUMBER("for_ms", (outlier->until_us - now_us) / US_PER_MS), FIELD_NUMBER("times", outlier->times));
+}
+
+static void isolate(struct endpoint *endpoint, uint64_t now_us)
+{
+    const struct policy_outlier *policy = policy_of(endpoint);
+    struct cluster *cluster = endpoint->cluster;
+    struct outlier *outlier = endpoint->outlier;
+    bool is_in = outlier_is_in(outlier);
+
+    if (is_in && !outlier_may_isolate((uint32_t) cluster->n_endpoints, count_isolated(cluster), policy->max_percent))
+        return;
+    outlier_isolate(outlier, policy, now_us, loop_rand(cluster->env.loop));
+    tell_isolated(endpoint, now_us);
+    enlist(endpoint);
+}
+
+static void take_answer(struct endpoint *endpoint, uint64_t now_us)
+{
+    struct outlier *outlier = endpoint->outlier;
+    bool was_in = outlier_is_in(outlier);
+
+    if (outlier_answered(outlier, policy_of(endpoint), now_us))
+        isolate(endpoint, now_us);
+    if (!was_in && outlier_is_in(outlier))
+        enlist(endpoint);
+}
+
+void endpoint_judge(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t now_us)
+{
+    if (endpoint->removed || policy_of(endpoint)->kind != OUTLIER_ADAPTIVE)
+        return;
+    if (outcome == ATTEMPT_FAILED && is_needed(endpoint)) {
+        if (outlier_failed(endpoint->outlier, policy_of(endpoint), now_us))
+            isolate(endpoint, now_us);
+    } else if (endpoint->outlier && outcome == ATTEMPT_UNJUDGED) {
+        outlier_probe_untold(endpoint->outlier, now_us);
+    } else if (endpoint->outlier) {
+        take_answer(endpoint, now_us);
+    }
+}
+
+/* ---- what time tells ---- */
+
+static void tell_state(const struct endpoint *endpoint)
+{
+    enum outlier_state state = endpoint->outlier->state;
+
+    OBSERVE(endpoint->cluster->env.observe, state == OUTLIER_WELL ? MESH_LOG_INFO : MESH_LOG_DEBUG,
+            state == OUTLIER_WELL ? "endpoint_well" : "endpoint_due",
+            FIELD_TEXT("cluster", endpoint->cluster->conf->name), FIELD_TEXT("endpoint", endpoint->address),
+            FIELD_TEXT("zone", endpoint->zone));
+}
+
+/* When it has to be looked at again; 0: never. */
+static uint64_t look_at(struct endpoint *endpoint, uint64_t now_us)
+{
+    struct outlier *outlier = endpoint->outlier;
+
+    if (outlier_tick(outlier, now_us)) {
+        tell_state(endpoint);
+        if (outlier->state == OUTLIER_WELL)
+            cluster_health_changed(endpoint->cluster);
+    }
+    set_withheld(endpoint, outlier_share(outlier, now_us));
+    if (outlier->state == OUTLIER_RECOVERING)
+        return now_us + RAMP_EVERY_US;
+    return outlier->state == OUTLIER_ISOLATED ? outlier->until_us : 0;
+}
+
+void cluster_look_at_troubled(struct cluster *cluster, uint64_t now_us)
+{
+    LIST_EACH_SAFE(link, next, &cluster->troubled) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
+        uint64_t then = look_at(endpoint, now_us);
+
+        if (endpoint->outlier->state == OUTLIER_WELL)
+            list_remove(link);
+        if (then > 0)
+            look_not_later_than(cluster, then);
+    }
+}
+
+static bool may_try_out(const struct endpoint *endpoint, const struct cluster_hint *hint, uint64_t now_us)
+{
+    const struct outlier *outlier = endpoint->outlier;
+
+    if (outlier->state != OUTLIER_DUE || endpoint_in_doubt(endpoint))
+        return false;
+    for (size_t i = 0; i < hint->n_tried; i++)
+        if (hint->tried[i] == endpoint)
+            return false;
+    return hint->idempotent || now_us - outlier->since_us >= WAIT_FOR_IDEMPOTENT_US;
+}
+
+struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us)
+{
+    LIST_EACH(link, &cluster->troubled) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
+
+        if (!may_try_out(endpoint, hint, now_us))
+            continue;
+        outlier_probe(endpoint->outlier, now_us);
+        return endpoint;
+    }
+    return NULL;
+}
+
+/* ---- joining and leaving ---- */
+
+void endpoint_join(struct endpoint *endpoint)
+{
+    struct cluster *cluster = endpoint->cluster;
+    uint64_t slow_us = cluster->conf->policy.slow_start_ms * US_PER_MS;
+
+    if (slow_us == 0 || !is_needed(endpoint))
+        return;
+    outlier_join(endpoint->outlier, slow_us, loop_now_us(cluster->env.loop));
+    set_withheld(endpoint, outlier_share(endpoint->outlier, loop_now_us(cluster->env.loop)));
+    enlist(endpoint);
+}
+
+void endpoint_leave_troubled(struct endpoint *endpoint)
+{
+    if (!list_linked(&endpoint->trouble))
+        return;
+    list_remove(&endpoint->trouble);
+    set_withheld(endpoint, 100);
+}
+
+/* ---- showing ---- */
+
+const char *isolation_reason(const struct endpoint *endpoint)
+{
+    const struct outlier *outlier = endpoint->outlier;
+
+    if (!outlier || outlier->state == OUTLIER_WELL)
+        return "";
+    if (outlier->state == OUTLIER_RECOVERING)
+        return "its share grows";
+    return outlier->by_rate ? "too few of its attempts succeeded" : "its attempts failed in a row";
+}

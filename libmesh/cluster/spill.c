@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Demand against what a zone can do. Why it is so, with measurements: docs/architecture.md, "Zones". */
+#include "cluster/spill.h"
+
+#include "base/clock.h"
+
+#define INTERVAL_US (250 * US_PER_MS)
+#define LONGEST_US  (2 * US_PER_S)  /* with fewer answers than that nothing is judged */
+#define BASE_US     (10 * US_PER_S) /* how long one least mean is looked for */
+#define NOT_LOAD_US (5 * US_PER_S)  /* slow for so long with much less to do: that is how long it takes now */
+#define LATELY_US   (5 * US_PER_S)
+#define SLACK_US    1000.0f
+#define SLOWER      2.0f
+#define GIVEN       0.9f
+#define GROWTH      0.02f /* of the limit, a second */
+#define RETURN \
+    0.1f /* of demand, a second, while less than HOME of it is kept: the limit may come from a moment's stall */
+#define HOME          0.7f
+#define RISE          0.1f /* of the part kept, a second */
+#define MUCH_LESS     0.8f
+#define FORGET_FACTOR 1.5f /* a limit so far above demand is none */
+
+enum { LEAST_ANSWERS = 20 };
+
+void spill_wanted(struct spill *spill)
+{
+    spill->now.wanted++;
+}
+
+void spill_ended(struct spill *spill, bool failed, uint64_t latency_us)
+{
+    struct spill_count *now = &spill->now;
+
+    if (failed)
+        now->failed++;
+    else
+        now->answered++;
+    if (latency_us == 0)
+        return;
+    now->measured++;
+    now->latency_us += latency_us;
+}
+
+/* ---- what is normal ---- */
+
+static float base_of(const struct spill *spill)
+{
+    float least = 0;
+
+    for (int i = 0; i < SPILL_BASES; i++)
+        if (spill->bases_us[i] > 0 && (least == 0 || spill->bases_us[i] < least))
+            least = spill->bases_us[i];
+    return least;
+}
+
+static void see_mean(struct spill *spill, float mean, uint64_t now_us)
+{
+    if (now_us - spill->base_us >= BASE_US) {
+        for (int i = SPILL_BASES - 1; i > 0; i--)
+            spill->bases_us[i] = spill->bases_us[i - 1];
+        spill->bases_us[0] = 0;
+        spill->base_us = now_us;
+    }
+    if (spill->bases_us[0] == 0 || mean < spill->bases_us[0])
+        spill->bases_us[0] = mean;
+    spill->mean_us = mean;
+    spill->mean_at_us = now_us;
+}
+
+float spill_mean_us(const struct spill *spill, uint64_t now_us)
+{
+    return now_us - spill->mean_at_us < LATELY_US ? spill->mean_us : 0;
+}
+
+/* It is slow, but not for having much to do: from now on this is normal. */
+static void accept_as_normal(struct spill *spill)
+{
+    for (int i = 0; i < SPILL_BASES; i++)
+        spill->bases_us[i] = 0;
+    spill->bases_us[0] = spill->mean_us;
+    spill->congested_us = 0;
+    spill->limit = 0;
+}
+
+/* ---- the limit ---- */
+
+static bool is_congested(const struct spill *spill)
+{
+    return spill->mean_us > SLOWER * base_of(spill) + SLACK_US;
+}
+
+static void be_congested(struct spill *spill, uint64_t now_us)
+{
+    float limit = GIVEN * spill->rate;
+
+    if (spill->congested_us == 0) {
+        spill->congested_us = now_us;
+        spill->congested_rate = spill->rate;
+    }
+    if (now_us - spill->congested_us >= NOT_LOAD_US && spill->rate < MUCH_LESS * spill->congested_rate) {
+        accept_as_normal(spill);
+        return;
+    }
+    if (spill->limit == 0 || limit < spill->limit)
+        spill->limit = limit;
+}
+
+static void be_well(struct spill *spill, float seconds, float demand)
+{
+    spill->congested_us = 0;
+    if (spill->limit == 0)
+        return;
+    spill->limit += GROWTH * seconds * spill->limit;
+    if (spill->limit < HOME * demand)
+        spill->limit += RETURN * seconds * demand;
+    if (spill->limit > FORGET_FACTOR * demand)
+        spill->limit = 0;
+}
+
+/* Falls at once, rises slowly: what comes back must not be what drives it away again. */
+static bool follow(struct spill *spill, float seconds, float demand)
+{
+    float kept = 1 - spill->spilled, target = 1;
+
+    if (spill->limit > 0 && spill->limit < demand)
+        target = spill->limit / demand;
+    if (target > kept + RISE * seconds)
+        target = kept + RISE * seconds;
+    if (target > 1)
+        target = 1;
+    spill->spilled = 1 - target;
+    return target != kept;
+}
+
+/* ---- intervals ---- */
+
+static void begin(struct spill *spill, uint64_t now_us)
+{
+    spill->before = spill->now;
+    spill->now = (struct spill_count){ 0 };
+    spill->began_us = now_us;
+}
+
+bool spill_look(struct spill *spill, bool possible, float elsewhere_us, uint64_t now_us)
+{
+    uint64_t took_us = now_us - spill->began_us;
+    bool enough = spill->now.measured >= LEAST_ANSWERS, useful;
+    float seconds = (float) took_us / (float) US_PER_S, demand;
+
+    if (spill->began_us == 0) {
+        begin(spill, now_us);
+        return false;
+    }
+    if (took_us < INTERVAL_US || (!enough && took_us < LONGEST_US))
+        return false;
+    if (took_us > 2 * LONGEST_US) /* it had nothing to do for a while */
+        seconds = 2;
+    demand = (float) spill->now.wanted / seconds;
+    if (enough) {
+        spill->rate = (float) (spill->now.answered + spill->now.failed) / seconds;
+        see_mean(spill, (float) spill->now.latency_us / (float) spill->now.measured, now_us);
+    }
+    useful = possible && (elsewhere_us == 0 || elsewhere_us < spill->mean_us);
+    begin(spill, now_us);
+    if (enough && useful && is_congested(spill))
+        be_congested(spill, now_us);
+    else
+        be_well(spill, seconds, demand);
+    return follow(spill, seconds, demand);
+}
+
+uint32_t spill_keep(const struct spill *spill)
+{
+    return (uint32_t) ((1 - spill->spilled) * SPILL_WHOLE);
+}
+
+bool spill_mostly_fails(const struct spill *spill)
+{
+    return spill->now.failed + spill->before.failed > spill->now.answered + spill->before.answered;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much of what is meant for a zone it keeps, as its answers tell. Pure: time is an argument.
+ *
+ * Load is demand over limit, in requests a second. The limit is found as congestion control finds it (BBR, "BBR: Congestion-Based
+ * Congestion Control", ACM Queue 2016): when answers take twice as long as they took lately, what comes back in that time is what
+ * the zone can do; from then on it gets nine tenths of that, and a little more each second. Demand counts what is spilled, too, so
+ * that the load does not change by spilling. */
+#ifndef CLUSTER_SPILL_H
+#define CLUSTER_SPILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What was counted since an interval began. */
+struct spill_count {
+    uint32_t wanted;   /* requests meant for the zone, also those that were passed on */
+    uint32_t answered; /* attempts that ended in it */
+    uint32_t failed;
+    uint32_t measured;
+    uint64_t latency_us; /* sum of the measured ones */
+};
+
+enum { SPILL_BASES = 3, SPILL_WHOLE = 65536 };
+
+struct spill {
+    uint64_t began_us; /* the interval; 0: none yet */
+    struct spill_count now, before;
+    float mean_us; /* of the last interval with enough answers; 0: not known */
+    uint64_t mean_at_us;
+    float rate;                  /* answers a second then */
+    float bases_us[SPILL_BASES]; /* least means of ten seconds each, the newest first; 0: none */
+    uint64_t base_us;            /* when the newest began */
+    float limit;                 /* requests a second that it is given; 0: all */
+    float spilled;               /* part that is passed on: 0 to 1 */
+    uint64_t congested_us;       /* since when; 0: it is not */
+    float congested_rate;        /* its rate then */
+};
+
+/* A request is meant for the zone. */
+void spill_wanted(struct spill *spill);
+/* An attempt in it has ended; latency 0: not measured. */
+void spill_ended(struct spill *spill, bool failed, uint64_t latency_us);
+/* Judges, when an interval is over. `elsewhere_us` is the mean latency of where the rest would go; 0: not known; `possible`: it
+ * could go somewhere. True: a new part is kept. */
+bool spill_look(struct spill *spill, bool possible, float elsewhere_us, uint64_t now_us);
+/* The mean latency of late; 0: not known. */
+float spill_mean_us(const struct spill *spill, uint64_t now_us);
+/* 65536ths that the zone keeps. */
+uint32_t spill_keep(const struct spill *spill);
+/* More of its attempts failed than not, lately. */
+bool spill_mostly_fails(const struct spill *spill);
+
+#endif

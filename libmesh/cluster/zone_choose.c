@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which zone an attempt goes to: the own one, unless it is not well or has more to do than it can; then the next one. */
+#include "cluster/state.h"
+
+/* ---- spilling ---- */
+
+static struct zone *next_of(const struct cluster *cluster, const struct zone *zone)
+{
+    for (struct list *at = zone->link.next; at != &cluster->zones; at = at->next) {
+        struct zone *next = CONTAINER_OF(at, struct zone, link);
+
+        if (next->priority == zone->priority && next->view.n > 0)
+            return next;
+    }
+    return NULL;
+}
+
+static void tell_spilling(const struct cluster *cluster, struct zone *zone, const struct zone *next)
+{
+    enum { SPILLS = SPILL_WHOLE * 95 / 100 };
+    uint32_t keep = spill_keep(&zone->spill);
+    bool spills = zone->told_spilling ? keep < SPILL_WHOLE : keep < SPILLS;
+
+    if (spills == zone->told_spilling)
+        return;
+    zone->told_spilling = spills;
+    OBSERVE(cluster->env.observe, MESH_LOG_INFO, spills ? "zone_spill_begins" : "zone_spill_ends",
+            FIELD_TEXT("cluster", cluster->conf->name), FIELD_TEXT("zone", zone->name),
+            FIELD_TEXT("next_zone", next ? next->name : ""),
+            FIELD_NUMBER("kept_percent", (uint64_t) keep * 100 / SPILL_WHOLE),
+            FIELD_NUMBER("limit_per_second", (uint64_t) zone->spill.limit));
+}
+
+static void look_at_load(const struct cluster *cluster, struct zone *zone, uint64_t now_us)
+{
+    const struct zone *next = next_of(cluster, zone);
+    float elsewhere_us = next ? spill_mean_us(&next->spill, now_us) : 0;
+
+    if (spill_look(&zone->spill, next != NULL, elsewhere_us, now_us))
+        tell_spilling(cluster, zone, next);
+}
+
+/* 65536ths that stay in the zone: by those who are well, and by load. */
+static uint64_t kept(const struct cluster *cluster, const struct zone *zone)
+{
+    const struct policy_spill *spill = &cluster->conf->policy.spill;
+    uint64_t keep = (uint64_t) spill->overprovisioning_percent * SPILL_WHOLE / 100 * zone->n_usable / zone->n;
+
+    if (keep > SPILL_WHOLE || zone->lenient)
+        keep = SPILL_WHOLE;
+    return spill->load ? keep * spill_keep(&zone->spill) / SPILL_WHOLE : keep;
+}
+
+/* ---- choosing ---- */
+
+static bool all_tried(const struct zone *zone, const struct cluster_hint *hint)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < hint->n_tried; i++)
+        n += hint->tried[i]->home == zone;
+    return n >= zone->view.n;
+}
+
+static bool takes(struct cluster *cluster, struct zone *zone, const struct cluster_hint *hint, uint64_t now_us)
+{
+    if (hint->n_tried > 0 && (spill_mostly_fails(&zone->spill) || all_tried(zone, hint)))
+        return false;
+    spill_wanted(&zone->spill);
+    look_at_load(cluster, zone, now_us);
+    return rand_below(loop_rand(cluster->env.loop), SPILL_WHOLE) < kept(cluster, zone);
+}
+
+/* The first zone of the priority that takes it. When all pass it on, it is the nearest one's: no ping-pong when everything is full. */
+static struct zone *choose_of_priority(struct cluster *cluster, uint32_t priority, const struct cluster_hint *hint,
+                                       uint64_t now_us)
+{
+    struct zone *nearest = NULL;
+
+    LIST_EACH(link, &cluster->zones) {
+        struct zone *zone = CONTAINER_OF(link, struct zone, link);
+
+        if (zone->priority != priority || zone->view.n == 0)
+            continue;
+        if (takes(cluster, zone, hint, now_us))
+            return zone;
+        if (!nearest)
+            nearest = zone;
+    }
+    return nearest;
+}
+
+static struct zone *anybody(const struct cluster *cluster)
+{
+    LIST_EACH(link, &cluster->zones) {
+        struct zone *zone = CONTAINER_OF(link, struct zone, link);
+
+        if (zone->view.n > 0)
+            return zone;
+    }
+    return NULL;
+}
+
+struct zone *zone_choose(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us)
+{
+    struct zone *zone;
+    size_t at;
+
+    if (cluster->n_zones <= 1)
+        return anybody(cluster);
+    at = priority_pick(cluster->priorities, cluster->n_priorities, loop_rand(cluster->env.loop));
+    zone = choose_of_priority(cluster, cluster->priorities[at].level, hint, now_us);
+    return zone ? zone : anybody(cluster);
+}
+
+/* ---- connections ahead of need ---- */
+
+static void warm(struct zone *zone)
+{
+    struct endpoint *endpoint = zone->view.n > 0 ? zone->members[0] : NULL;
+
+    if (!endpoint || endpoint_open_pool(endpoint, NULL) != 0)
+        return;
+    zone->was_warmed = true;
+    if (pool_state(endpoint->pool).health == POOL_IDLE)
+        pool_warm(endpoint->pool);
+}
+
+void zones_warm(struct cluster *cluster)
+{
+    bool next_is_warm = false;
+
+    LIST_EACH(link, &cluster->zones) {
+        struct zone *zone = CONTAINER_OF(link, struct zone, link);
+        bool is_far = zone->link.prev != &cluster->zones;
+
+        if (!is_far)
+            continue;
+        if (!next_is_warm || (zone->distance_us == UINT64_MAX && !zone->was_warmed))
+            warm(zone);
+        next_is_warm = true;
+    }
+}
