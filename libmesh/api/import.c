@@ -85,6 +85,7 @@ static int32_t read_headers(const struct mesh_request_opts *opts, struct api_req
         }
         err = http_valid_header(header, fault);
         request->ask.chained = request->ask.chained || says_retry(header);
+        deadline_read(&request->ask.deadline, header);
     }
     if (!err && request->ask.authority)
         err = without_authority(request, opts, fault);

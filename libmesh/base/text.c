@@ -23,6 +23,21 @@ bool text_to_u64(const char *text, size_t len, uint64_t *out)
     return true;
 }
 
+size_t text_from_u64(uint64_t value, char out[TEXT_U64])
+{
+    char digits[TEXT_U64];
+    size_t at = sizeof digits - 1, len;
+
+    digits[at] = '\0';
+    do {
+        digits[--at] = (char) ('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    len = sizeof digits - 1 - at;
+    memcpy(out, digits + at, len + 1);
+    return len;
+}
+
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;

@@ -9,6 +9,9 @@
 
 /* Decimal digits only, all of them, no sign or space. False: not a number, or too large. */
 bool text_to_u64(const char *text, size_t len, uint64_t *out);
+enum { TEXT_U64 = 21 };
+/* In decimal digits; returns how many. */
+size_t text_from_u64(uint64_t value, char out[TEXT_U64]);
 /* ASCII only, whatever the locale. */
 bool text_equal_nocase(const char *a, const char *b);
 bool text_equal_nocase_n(const char *a, size_t a_len, const char *b, size_t b_len);

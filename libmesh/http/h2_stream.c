@@ -2,10 +2,9 @@
 /* The streams of an HTTP/2 connection: opening, request bodies, giving windows back, and all the ways in which they end. */
 #include "http/h2.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { NV_ON_STACK = 64, PSEUDO_HEADERS = 4, DIGITS = 24 };
+enum { NV_ON_STACK = 64, PSEUDO_HEADERS = 4 };
 
 /* Servers take more than about a thousand RST_STREAM in short time for an attack (rapid reset) and close the connection. */
 static const struct h2_rule cancel_rule = { "cancelled streams", 30, 30, 0, 30 };
@@ -41,23 +40,23 @@ static void add(struct header_list *list, const char *name, const char *value, u
     list->bytes += nv->namelen + nv->valuelen + 32;
 }
 
-static void add_all(struct header_list *list, const struct mesh_header *headers, size_t n)
+static void add_all(struct header_list *list, const struct mesh_header *headers, size_t n, uint8_t flags)
 {
     for (size_t i = 0; i < n; i++)
-        add(list, headers[i].name, headers[i].value, NGHTTP2_NV_FLAG_NONE);
+        add(list, headers[i].name, headers[i].value, flags);
 }
 
-static void list_headers(struct header_list *list, const struct http_request *request, char digits[DIGITS])
+static void list_headers(struct header_list *list, const struct http_request *request, char digits[TEXT_U64])
 {
     add(list, ":method", request->method, NGHTTP2_NV_FLAG_NO_COPY_NAME);
     add(list, ":scheme", request->scheme, NGHTTP2_NV_FLAG_NO_COPY_NAME);
     add(list, ":authority", request->authority, NGHTTP2_NV_FLAG_NO_COPY_NAME);
     add(list, ":path", request->path, NGHTTP2_NV_FLAG_NO_COPY_NAME);
-    add_all(list, request->headers, request->n_headers);
-    add_all(list, request->extra, request->n_extra);
+    add_all(list, request->headers, request->n_headers, NGHTTP2_NV_FLAG_NONE);
+    add_all(list, request->extra, request->n_extra, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX);
     if (!request->has_body || request->body_len < 0)
         return;
-    snprintf(digits, DIGITS, "%lld", (long long) request->body_len);
+    text_from_u64((uint64_t) request->body_len, digits);
     add(list, "content-length", digits, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
@@ -127,7 +126,7 @@ int32_t h2_stream_open(struct http_conn *base, struct http_stream *stream, const
     size_t most = PSEUDO_HEADERS + request->n_headers + request->n_extra + 1;
     nghttp2_nv on_stack[NV_ON_STACK];
     struct header_list list = { .nv = on_stack };
-    char digits[DIGITS];
+    char digits[TEXT_U64];
     int32_t err;
 
     if (most > NV_ON_STACK)

@@ -3,20 +3,17 @@
 #include "observe/line.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "observe/escape.h"
 
 static void put_unsigned(struct line *line, uint64_t number, size_t width)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[TEXT_U64];
+    size_t len = text_from_u64(number, digits);
 
-    do {
-        digits[--at] = (char) ('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    while (sizeof digits - at < width)
-        digits[--at] = '0';
-    line_bytes(line, digits + at, sizeof digits - at);
+    for (; width > len; width--)
+        line_put(line, "0");
+    line_bytes(line, digits, len);
 }
 
 void line_number(struct line *line, int64_t number)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One attempt: endpoint, connection, stream; and what the stream tells on its way. */
-#include <stdio.h>
 #include <string.h>
 
 #include "request/hash.h"
 #include "request/state.h"
-
-enum { MOST_EXTRA = 1 };
 
 static struct request *of_stream(struct http_stream *stream)
 {
@@ -106,56 +103,20 @@ static void stop_waiting(struct request *request)
     cluster_leave_waiting(request->cluster);
 }
 
-static bool is_attempt_header(const struct mesh_header *header)
-{
-    return text_equal_nocase(header->name, "x-mesh-attempt");
-}
-
-/* The application's headers without an attempt number of its own, which the library's replaces. */
-static struct mesh_header *without_attempt_header(const struct request_ask *ask, size_t *n)
-{
-    struct mesh_header *headers = mem_array(ask->n_headers, sizeof *headers);
-
-    *n = 0;
-    for (size_t i = 0; headers && i < ask->n_headers; i++)
-        if (!is_attempt_header(&ask->headers[i]))
-            headers[(*n)++] = ask->headers[i];
-    return headers;
-}
-
 static int32_t open_stream(struct request *request, struct http_conn *conn)
 {
-    char number[12];
-    struct mesh_header extra[MOST_EXTRA] = { { "x-mesh-attempt", number } };
-    struct mesh_header *filtered = NULL;
-    struct http_request wanted = {
-        .method = request->ask.method,
-        .scheme = model_protocol_tls(request->conf->protocol) ? "https" : "http",
-        .authority = request->ask.authority ? request->ask.authority : request->conf->authority,
-        .path = request->ask.path,
-        .headers = request->ask.headers,
-        .n_headers = request->ask.n_headers,
-        .extra = extra,
-        .has_body = !body_is_empty(&request->body),
-        .body_len = body_length(&request->body),
-        .deadline_us = request->ends_us,
-    };
-    int32_t err;
+    struct head head;
+    int32_t err = head_make(&head, request);
 
+    if (err)
+        goto done;
     body_rewind(&request->body);
     response_reset(request->response);
-    if (request->made > 1) {
-        snprintf(number, sizeof number, "%u", request->made);
-        wanted.n_extra = 1;
-        filtered = without_attempt_header(&request->ask, &wanted.n_headers);
-        if (!filtered)
-            return MESH_ERR_NOMEM;
-        wanted.headers = filtered;
-    }
     request->attempt.opened_us = loop_now_us(request->env->loop);
     request->attempt.stream = (struct http_stream){ .ops = &stream_ops, .hold = !is_collected(request) };
-    err = http_stream_open(conn, &request->attempt.stream, &wanted);
-    mem_free(filtered);
+    err = http_stream_open(conn, &request->attempt.stream, &head.wanted);
+done:
+    head_clear(&head);
     return err;
 }
 
@@ -165,6 +126,11 @@ static void on_leased(struct pool_lease *lease, struct http_conn *conn)
     struct fault fault;
     int32_t err;
 
+    if (request_out_of_time(request)) {
+        stop_waiting(request);
+        request_end(request, MESH_ERR_TIMEOUT, "a connection came when less than 1 ms of the request's time was left");
+        return;
+    }
     err = open_stream(request, conn);
     if (err == MESH_ERR_AGAIN) {
         pool_wait(request->attempt.endpoint->pool, lease);

@@ -34,6 +34,9 @@ void request_set_state(struct request *request, enum request_state next)
     request->state = next;
 }
 
+/* An attempt that has less time is not worth beginning. */
+#define LEAST_US US_PER_MS
+
 static bool is_collected(const struct request *request)
 {
     return request->ops->on_head == NULL;
@@ -43,6 +46,16 @@ static void set_pause(struct request *request, void (*on_due)(struct loop_timer 
 {
     request->pause.on_due = on_due;
     loop_timer_set(request->env->loop, &request->pause, due_us);
+}
+
+static bool has_less(const struct request *request, uint64_t us)
+{
+    return request->ends_us && loop_now_us(request->env->loop) + us > request->ends_us;
+}
+
+bool request_out_of_time(const struct request *request)
+{
+    return has_less(request, LEAST_US);
 }
 
 /* ---- the end ---- */
@@ -106,16 +119,23 @@ static void fail(struct request *request, int32_t err)
     finish(request, err);
 }
 
-void request_end(struct request *request, int32_t err, const char *why)
+/* Between attempts: what the last one met is half of the story. */
+static void tell_end(struct fault *fault, int32_t err, const char *why)
 {
-    struct fault *fault = &request->response->fault;
-
-    if (request->state == REQUEST_DONE)
-        return;
-    if (fault->text[0] && !request->attempt.endpoint) /* between attempts: what the last one met is half of the story */
+    if (fault->text[0])
         fault_prefix(fault, "%s, after: ", why);
     else
         fault_set(fault, err, "%s", why);
+}
+
+void request_end(struct request *request, int32_t err, const char *why)
+{
+    if (request->state == REQUEST_DONE)
+        return;
+    if (request->attempt.endpoint)
+        fault_set(&request->response->fault, err, "%s", why);
+    else
+        tell_end(&request->response->fault, err, why);
     attempt_end(request, outcome_of(err));
     fail(request, err);
 }
@@ -232,7 +252,7 @@ static bool try_again(struct request *request, const struct retry_case *c, uint6
         return false;
     }
     wait = pause_before(request, answer, c, asked_us);
-    if (request->ends_us && loop_now_us(request->env->loop) + wait >= request->ends_us)
+    if (has_less(request, wait + LEAST_US))
         return false;
     if (!is_covered(request, answer))
         return false;
@@ -370,8 +390,14 @@ static void fail_later(struct request *request, int32_t err)
 
 static void begin_attempt(struct request *request)
 {
-    int32_t err = attempt_start(request);
+    int32_t err;
 
+    if (request_out_of_time(request)) {
+        tell_end(&request->response->fault, MESH_ERR_TIMEOUT, "less than 1 ms of the request's time was left");
+        fail_later(request, MESH_ERR_TIMEOUT);
+        return;
+    }
+    err = attempt_start(request);
     if (err == MESH_ERR_AGAIN) {
         request->waiter.on_changed = on_endpoints_known;
         cluster_wait(request->cluster, &request->waiter);
@@ -384,10 +410,13 @@ static void begin_attempt(struct request *request)
 static void set_deadline(struct request *request)
 {
     uint64_t ms = request->ask.timeout_ms ? request->ask.timeout_ms : request->conf->policy.timeout_ms;
+    uint64_t limit = deadline_limit_us(&request->ask.deadline, request->conf->policy.deadline_headers);
 
-    if (ms == 0)
+    if (ms > 0 && ms * US_PER_MS < limit)
+        limit = ms * US_PER_MS;
+    if (limit == DEADLINE_NONE)
         return;
-    request->ends_us = request->began_us + ms * US_PER_MS;
+    request->ends_us = request->began_us + limit;
     loop_timer_set(request->env->loop, &request->deadline, request->ends_us);
 }
 

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "observe/observe.h"
 #include "request/body.h"
+#include "request/deadline.h"
 #include "request/response.h"
 #include "route/route.h"
 
@@ -44,7 +45,8 @@ struct request_ask {
     uint32_t timeout_ms, max_attempts; /* 0: the policy's */
     bool has_hash_key;
     bool idempotent;
-    bool chained; /* it carries an attempt number above 1: somebody above retries already */
+    bool chained;                   /* it carries an attempt number above 1: somebody above retries already */
+    struct deadline_asked deadline; /* what its headers say about time */
 };
 
 struct request_ops {

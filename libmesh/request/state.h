@@ -6,6 +6,18 @@
 #include "request/request.h"
 #include "request/retry.h"
 
+/* head.c: what an attempt sends before its body. */
+struct head {
+    struct http_request wanted;
+    struct mesh_header extra[1 + DEADLINE_HEADERS];
+    char number[TEXT_U64]; /* x-mesh-attempt; "" for the first */
+    struct deadline_lines deadline;
+    struct mesh_header *filtered; /* NULL: the application's headers as they are */
+};
+/* MESH_ERR_NOMEM. Points into the request and into itself; head_clear() in any case. */
+int32_t head_make(struct head *head, const struct request *request);
+void head_clear(struct head *head);
+
 /* attempt.c */
 /* Chooses an endpoint and asks for a connection. 0: under way; MESH_ERR_AGAIN: endpoints are not known yet; else the attempt
  * did not begin and response.fault says why. */
@@ -22,6 +34,8 @@ void request_attempt_data(struct request *request);
 void request_attempt_done(struct request *request);
 /* The attempt's resources are still held. */
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why);
+/* Less than a millisecond is left: no attempt begins. */
+bool request_out_of_time(const struct request *request);
 void request_set_state(struct request *request, enum request_state next);
 
 /* report.c */

@@ -30,6 +30,7 @@ static unsigned note_seen(struct stream *stream)
         used = strlen(record->attempts);
         snprintf(record->attempts + used, sizeof record->attempts - used, "%s%s", used ? "," : "",
                  stream->attempt[0] ? stream->attempt : "-");
+        memcpy(record->head, stream->head, sizeof record->head);
     }
     pthread_mutex_unlock(&server->lock);
     return before;
@@ -328,9 +329,15 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
     struct stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
-    (void) flags, (void) user;
+    size_t used;
+
+    (void) user;
     if (!stream)
         return 0;
+    used = strlen(stream->head);
+    if (name[0] != ':')
+        snprintf(stream->head + used, sizeof stream->head - used, "%.*s: %.*s%s\n", (int) name_len, (const char *) name,
+                 (int) value_len, (const char *) value, flags & NGHTTP2_NV_FLAG_NO_INDEX ? "!" : "");
     if (name_len == 5 && memcmp(name, ":path", 5) == 0)
         keep(stream->path, sizeof stream->path, value, value_len);
     if (name_len == 4 && memcmp(name, "x-id", 4) == 0)

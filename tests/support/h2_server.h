@@ -49,6 +49,8 @@ struct h2_record {
     unsigned executed; /* of them, those that the server did not refuse */
     char attempts[64]; /* their x-mesh-attempt headers, "-" for none: "-,2,3" */
     uint64_t bytes;    /* of bodies received */
+    char head
+        [640]; /* the last one's headers, a line each: "name: value\n", with "!" after those that HPACK never indexes */
 };
 struct h2_record h2_server_record(struct h2_server *server, const char *id);
 unsigned h2_server_seen(struct h2_server *server);     /* requests in all */

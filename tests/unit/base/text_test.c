@@ -28,6 +28,23 @@ static void numbers_are_digits_only(void **state)
     assert_int_equal(value, 123);
 }
 
+static void numbers_are_written(void **state)
+{
+    static const struct {
+        uint64_t value;
+        const char *text;
+    } cases[] = {
+        { 0, "0" }, { 9, "9" }, { 10, "10" }, { 1234567, "1234567" }, { UINT64_MAX, "18446744073709551615" }
+    };
+    char text[TEXT_U64];
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(text_from_u64(cases[i].value, text), strlen(cases[i].text));
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void case_is_ascii_only(void **state)
 {
     (void) state;
@@ -92,8 +109,11 @@ static void printable_cuts_between_escapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_are_digits_only),        cmocka_unit_test(case_is_ascii_only),
-        cmocka_unit_test(distance_counts_edits),          cmocka_unit_test(printable_escapes_what_could_break_a_line),
+        cmocka_unit_test(numbers_are_digits_only),
+        cmocka_unit_test(numbers_are_written),
+        cmocka_unit_test(case_is_ascii_only),
+        cmocka_unit_test(distance_counts_edits),
+        cmocka_unit_test(printable_escapes_what_could_break_a_line),
         cmocka_unit_test(printable_cuts_between_escapes),
     };
 

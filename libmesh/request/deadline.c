@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* x-mesh-deadline-ms, grpc-timeout, x-envoy-expected-rq-timeout-ms: reading and writing them. */
+#include "request/deadline.h"
+
+#include <string.h>
+
+/* In the order of the bits DEADLINE_*. */
+static const char *const names[DEADLINE_HEADERS] = {
+    "x-mesh-deadline-ms",
+    "grpc-timeout",
+    "x-envoy-expected-rq-timeout-ms",
+};
+
+/* Longer ones are none: times are added up. */
+#define MOST_MS (UINT64_C(1) << 40)
+
+/* TimeoutValue TimeoutUnit, "PROTOCOL-HTTP2.md" of gRPC: at most eight digits. */
+enum { GRPC_MOST_DIGITS = 8, GRPC_MOST = 99999999 };
+
+static const struct {
+    char unit;
+    uint64_t us; /* 0: a nanosecond */
+} grpc_units[] = {
+    { 'n', 0 }, { 'u', 1 }, { 'm', US_PER_MS }, { 'S', US_PER_S }, { 'M', 60 * US_PER_S }, { 'H', 3600 * US_PER_S },
+};
+
+/* ---- reading ---- */
+
+static uint64_t read_ms(const char *value)
+{
+    uint64_t ms;
+
+    if (!text_to_u64(value, strlen(value), &ms) || ms > MOST_MS)
+        return DEADLINE_NONE;
+    return ms * US_PER_MS;
+}
+
+static uint64_t read_grpc(const char *value)
+{
+    size_t len = strlen(value);
+    uint64_t number;
+
+    if (len < 2 || len > GRPC_MOST_DIGITS + 1 || !text_to_u64(value, len - 1, &number))
+        return DEADLINE_NONE;
+    for (size_t i = 0; i < COUNT_OF(grpc_units); i++)
+        if (grpc_units[i].unit == value[len - 1])
+            return grpc_units[i].us ? number * grpc_units[i].us : number / 1000;
+    return DEADLINE_NONE;
+}
+
+static void note(struct deadline_asked *asked, unsigned at, uint64_t us)
+{
+    uint32_t bit = UINT32_C(1) << at;
+
+    if (!(asked->found & bit) || us < asked->us[at])
+        asked->us[at] = us;
+    asked->found |= bit;
+}
+
+void deadline_read(struct deadline_asked *asked, const struct mesh_header *header)
+{
+    static const char grpc[] = "application/grpc";
+
+    for (unsigned i = 0; i < DEADLINE_HEADERS; i++)
+        if (text_equal_nocase(header->name, names[i]))
+            note(asked, i, UINT32_C(1) << i == DEADLINE_GRPC ? read_grpc(header->value) : read_ms(header->value));
+    if (text_equal_nocase(header->name, "content-type"))
+        asked->is_grpc = strnlen(header->value, sizeof grpc) >= sizeof grpc - 1 &&
+                         text_equal_nocase_n(header->value, sizeof grpc - 1, grpc, sizeof grpc - 1);
+}
+
+static bool counts(const struct deadline_asked *asked, uint32_t which, unsigned at)
+{
+    uint32_t bit = UINT32_C(1) << at;
+
+    return which & bit && (bit != DEADLINE_GRPC || asked->is_grpc);
+}
+
+/* x-envoy-expected-rq-timeout-ms tells a callee what to expect and is no deadline of the request. */
+uint64_t deadline_limit_us(const struct deadline_asked *asked, uint32_t which)
+{
+    uint64_t limit = DEADLINE_NONE;
+
+    for (unsigned i = 0; i < DEADLINE_HEADERS; i++)
+        if (asked->found & UINT32_C(1) << i && UINT32_C(1) << i != DEADLINE_ENVOY && counts(asked, which, i) &&
+            asked->us[i] < limit)
+            limit = asked->us[i];
+    return limit;
+}
+
+/* ---- writing ---- */
+
+static void write_ms(uint64_t us, char *out)
+{
+    text_from_u64(us < US_PER_MS ? 1 : us / US_PER_MS, out);
+}
+
+/* As exact as eight digits allow. */
+static void write_grpc(uint64_t us, char *out)
+{
+    size_t at = 1, len;
+
+    while (at + 1 < COUNT_OF(grpc_units) && us / grpc_units[at].us > GRPC_MOST)
+        at++;
+    us /= grpc_units[at].us;
+    len = text_from_u64(us == 0 ? 1 : us < GRPC_MOST ? us : GRPC_MOST, out);
+    out[len] = grpc_units[at].unit;
+    out[len + 1] = '\0';
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t time_for(const struct deadline_asked *asked, const struct deadline_times *times, unsigned at)
+{
+    uint32_t bit = UINT32_C(1) << at;
+    uint64_t us = bit == DEADLINE_ENVOY ? earlier(times->try_us, times->left_us) : times->left_us;
+
+    if (!(asked->found & bit) || asked->us[at] == DEADLINE_NONE)
+        return us;
+    return earlier(us, asked->us[at] > times->elapsed_us ? asked->us[at] - times->elapsed_us : 0);
+}
+
+void deadline_write(struct deadline_lines *lines, const struct deadline_asked *asked, uint32_t which,
+                    const struct deadline_times *times)
+{
+    lines->n = 0;
+    lines->which = 0;
+    for (unsigned i = 0; i < DEADLINE_HEADERS; i++) {
+        uint64_t us = counts(asked, which, i) ? time_for(asked, times, i) : DEADLINE_NONE;
+        char *text = lines->text[lines->n];
+
+        if (us == DEADLINE_NONE)
+            continue;
+        if (UINT32_C(1) << i == DEADLINE_GRPC)
+            write_grpc(us, text);
+        else
+            write_ms(us, text);
+        lines->headers[lines->n++] = (struct mesh_header){ names[i], text };
+        lines->which |= UINT32_C(1) << i;
+    }
+}
+
+bool deadline_replaces(const struct deadline_lines *lines, const char *name)
+{
+    for (size_t i = 0; i < lines->n; i++)
+        if (text_equal_nocase(name, lines->headers[i].name))
+            return true;
+    return false;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The head of an attempt: the application's headers, and the library's own in place of those of the same name. */
+#include <string.h>
+
+#include "request/state.h"
+
+static const char attempt_header[] = "x-mesh-attempt";
+
+static bool is_stream(const struct request *request)
+{
+    return request->ops->on_head != NULL;
+}
+
+/* A stream may last: its time ends with the head of the answer, and the callee is told none but the application's. */
+static struct deadline_times times_of(const struct request *request)
+{
+    uint64_t now = loop_now_us(request->env->loop);
+    const struct policy *policy = &request->conf->policy;
+    struct deadline_times times = { now - request->began_us, DEADLINE_NONE, DEADLINE_NONE };
+
+    if (is_stream(request))
+        return times;
+    if (request->ends_us)
+        times.left_us = request->ends_us > now ? request->ends_us - now : 0;
+    if (policy->retry.per_try_timeout_ms && !policy->hedge.on_per_try_timeout)
+        times.try_us = policy->retry.per_try_timeout_ms * US_PER_MS;
+    return times;
+}
+
+static void add_attempt(struct head *head, uint32_t number)
+{
+    text_from_u64(number, head->number);
+    head->extra[head->wanted.n_extra++] = (struct mesh_header){ attempt_header, head->number };
+}
+
+static void add_deadline(struct head *head, const struct request *request)
+{
+    struct deadline_times times = times_of(request);
+
+    deadline_write(&head->deadline, &request->ask.deadline, request->conf->policy.deadline_headers, &times);
+    for (size_t i = 0; i < head->deadline.n; i++)
+        head->extra[head->wanted.n_extra++] = head->deadline.headers[i];
+}
+
+static bool is_replaced(const struct head *head, const char *name)
+{
+    return deadline_replaces(&head->deadline, name) || (head->number[0] && text_equal_nocase(name, attempt_header));
+}
+
+static int32_t leave_out_replaced(struct head *head, const struct request_ask *ask)
+{
+    if (!head->number[0] && !(head->deadline.which & ask->deadline.found))
+        return 0;
+    head->filtered = mem_array(ask->n_headers, sizeof *head->filtered);
+    if (!head->filtered)
+        return MESH_ERR_NOMEM;
+    head->wanted.headers = head->filtered;
+    head->wanted.n_headers = 0;
+    for (size_t i = 0; i < ask->n_headers; i++)
+        if (!is_replaced(head, ask->headers[i].name))
+            head->filtered[head->wanted.n_headers++] = ask->headers[i];
+    return 0;
+}
+
+int32_t head_make(struct head *head, const struct request *request)
+{
+    const struct request_ask *ask = &request->ask;
+
+    head->filtered = NULL;
+    head->number[0] = '\0';
+    head->wanted = (struct http_request){
+        .method = ask->method,
+        .scheme = model_protocol_tls(request->conf->protocol) ? "https" : "http",
+        .authority = ask->authority ? ask->authority : request->conf->authority,
+        .path = ask->path,
+        .headers = ask->headers,
+        .n_headers = ask->n_headers,
+        .extra = head->extra,
+        .has_body = !body_is_empty(&request->body),
+        .body_len = body_length(&request->body),
+        .deadline_us = is_stream(request) ? 0 : request->ends_us,
+    };
+    if (request->made > 1)
+        add_attempt(head, request->made);
+    add_deadline(head, request);
+    return leave_out_replaced(head, ask);
+}
+
+void head_clear(struct head *head)
+{
+    mem_free(head->filtered);
+}
