@@ -126,7 +126,7 @@ static void on_leased(struct pool_lease *lease, struct http_conn *conn)
     struct fault fault;
     int32_t err;
 
-    if (request_out_of_time(request)) {
+    if (request_has_less(request, REQUEST_LEAST_US)) {
         stop_waiting(request);
         request_end(request, MESH_ERR_TIMEOUT, "a connection came when less than 1 ms of the request's time was left");
         return;

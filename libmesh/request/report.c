@@ -52,8 +52,10 @@ static void print_where(struct buf *out, const struct request *request)
         buf_printf(out, " (zone %s)", response->zone);
 }
 
-static const char *budget_said_no(const struct request *request)
+static const char *who_said_no(const struct request *request)
 {
+    if (request->forbidden)
+        return "; not retried: the peer forbids it";
     return request->flags & FLAG_RETRY_BUDGET ? "; not retried: the retry budget is spent" : "";
 }
 
@@ -64,9 +66,9 @@ static void write_detail(struct request *request)
 
     print_where(&out, request);
     if (request->err)
-        buf_printf(&out, ": %s%s", request->response->fault.text, budget_said_no(request));
+        buf_printf(&out, ": %s%s", request->response->fault.text, who_said_no(request));
     else
-        buf_printf(&out, "; before: %s%s", request->response->fault.text, budget_said_no(request));
+        buf_printf(&out, "; before: %s%s", request->response->fault.text, who_said_no(request));
     if (out.data)
         request->response->detail = mem_strndup((const char *) buf_bytes(&out), buf_len(&out));
     buf_free(&out);

@@ -34,28 +34,20 @@ void request_set_state(struct request *request, enum request_state next)
     request->state = next;
 }
 
-/* An attempt that has less time is not worth beginning. */
-#define LEAST_US US_PER_MS
-
 static bool is_collected(const struct request *request)
 {
     return request->ops->on_head == NULL;
 }
 
-static void set_pause(struct request *request, void (*on_due)(struct loop_timer *timer), uint64_t due_us)
+void request_pause(struct request *request, void (*on_due)(struct loop_timer *timer), uint64_t due_us)
 {
     request->pause.on_due = on_due;
     loop_timer_set(request->env->loop, &request->pause, due_us);
 }
 
-static bool has_less(const struct request *request, uint64_t us)
+bool request_has_less(const struct request *request, uint64_t us)
 {
     return request->ends_us && loop_now_us(request->env->loop) + us > request->ends_us;
-}
-
-bool request_out_of_time(const struct request *request)
-{
-    return has_less(request, LEAST_US);
 }
 
 /* ---- the end ---- */
@@ -168,110 +160,12 @@ static void on_deadline(struct loop_timer *timer)
     request_end(request, MESH_ERR_TIMEOUT, why[request->state]);
 }
 
-/* ---- another attempt? ---- */
-
-static void begin_attempt(struct request *request);
-
-static void on_backoff_over(struct loop_timer *timer)
-{
-    struct request *request = CONTAINER_OF(timer, struct request, pause);
-
-    request_set_state(request, REQUEST_ROUTING);
-    begin_attempt(request);
-}
-
-/* The end of the turn in which an attempt failed: out of the connection's callbacks. */
-static void on_retry(struct loop_later *later)
-{
-    struct request *request = CONTAINER_OF(later, struct request, retry);
-    uint64_t now = loop_now_us(request->env->loop);
-
-    attempt_end(request, ATTEMPT_FAILED);
-    loop_timer_cancel(request->env->loop, &request->pause);
-    request_set_state(request, REQUEST_BACKOFF);
-    if (request->retry_after_us == 0)
-        on_backoff_over(&request->pause);
-    else
-        set_pause(request, on_backoff_over, now + request->retry_after_us);
-}
-
-static struct retry_case case_of(const struct request *request, int32_t err, enum http_reach reach)
-{
-    return (struct retry_case){
-        .policy = &request->conf->policy.retry,
-        .made = request->made,
-        .most = request->most,
-        .idempotent = request->ask.idempotent,
-        .chained = request->ask.chained,
-        .replayable = body_is_replayable(&request->body),
-        .refused_before = request->refused_before,
-        .status = err ? 0 : request->response->status,
-        .err = err,
-        .reach = reach,
-        .per_try_timeout = err == MESH_ERR_TIMEOUT,
-    };
-}
-
-static bool is_covered(struct request *request, enum retry_answer answer)
-{
-    const struct policy_retry *policy = &request->conf->policy.retry;
-    struct budget_limits limits = { policy->budget_percent, policy->budget_per_second, policy->budget_min };
-    struct budget *budget = &request->cluster->shared->budget;
-    uint64_t now = loop_now_us(request->env->loop);
-
-    if (answer == RETRY_FREE && !request->free_used && budget_mostly_succeeds(budget, now)) {
-        request->free_used = true;
-        return true;
-    }
-    if (budget_spend(budget, &limits, now))
-        return true;
-    request->flags |= FLAG_RETRY_BUDGET;
-    return false;
-}
-
-/* How long to wait: as the peer asks; not at all where nothing was done and it is likely to be done now: on another endpoint,
- * or on the connection that follows one whose peer said GOAWAY; else jittered. */
-static uint64_t pause_before(struct request *request, enum retry_answer answer, const struct retry_case *c,
-                             uint64_t asked_us)
-{
-    if (asked_us > 0)
-        return asked_us;
-    if (answer == RETRY_FREE && (c->reach == HTTP_REFUSED || request->cluster->n_usable > request->made))
-        return 0;
-    return retry_backoff_us(&request->conf->policy.retry, ++request->retries, loop_rand(request->env->loop));
-}
-
-static bool try_again(struct request *request, const struct retry_case *c, uint64_t asked_us)
-{
-    enum retry_answer answer = retry_may(c);
-    uint64_t wait;
-
-    if (answer == RETRY_NO) {
-        if (c->made >= c->most && c->most > 1)
-            request->flags |= FLAG_RETRY_LIMIT;
-        return false;
-    }
-    wait = pause_before(request, answer, c, asked_us);
-    if (has_less(request, wait + LEAST_US))
-        return false;
-    if (!is_covered(request, answer))
-        return false;
-    request->retry_after_us = wait;
-    request->refused_before = request->refused_before || c->reach == HTTP_REFUSED;
-    request->attempt.given_up = true;
-    request->retry.run = on_retry;
-    loop_defer(request->env->loop, &request->retry);
-    return true;
-}
-
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why)
 {
-    struct retry_case c = case_of(request, err, reach);
-
     request->response->fault = *why;
     request->response->fault.code = err;
     /* A stream whose head the application has seen cannot begin anew. */
-    if ((is_collected(request) || request->state != REQUEST_READING) && try_again(request, &c, 0))
+    if ((is_collected(request) || request->state != REQUEST_READING) && again_after_failure(request, err, reach))
         return;
     attempt_end(request, outcome_of(err));
     fail(request, err);
@@ -297,7 +191,7 @@ static void on_idle(struct loop_timer *timer)
     uint64_t now = loop_now_us(request->env->loop);
 
     if (now - request->heard_us < limit) {
-        set_pause(request, on_idle, request->heard_us + limit);
+        request_pause(request, on_idle, request->heard_us + limit);
         return;
     }
     request_end(request, MESH_ERR_TIMEOUT, "the stream was silent for longer than stream.idle_ms");
@@ -309,28 +203,7 @@ void request_attempt_opened(struct request *request)
 
     request_set_state(request, REQUEST_OPEN);
     if (try_ms > 0)
-        set_pause(request, on_try_timeout, loop_now_us(request->env->loop) + try_ms * US_PER_MS);
-}
-
-static bool retry_for_status(struct request *request)
-{
-    struct mesh_response *response = request->response;
-    struct retry_case c;
-    const char *after;
-
-    if (!retry_status(request->conf->policy.retry.on, response->status))
-        return false;
-    c = case_of(request, 0, HTTP_MAYBE);
-    after = response_find(response, "retry-after", false);
-    fault_set(&response->fault, 0, "answered %d", response->status);
-    return try_again(request, &c, after ? retry_after_us(after, clock_wall_us() / US_PER_S) : 0);
-}
-
-static enum attempt_outcome outcome_of_status(int status)
-{
-    if (status >= 500)
-        return ATTEMPT_FAILED;
-    return status == 408 || status == 429 ? ATTEMPT_TURNED_AWAY : ATTEMPT_ANSWERED;
+        request_pause(request, on_try_timeout, loop_now_us(request->env->loop) + try_ms * US_PER_MS);
 }
 
 void request_attempt_head(struct request *request, bool end)
@@ -338,18 +211,18 @@ void request_attempt_head(struct request *request, bool end)
     uint64_t idle_ms = request->conf->policy.stream_idle_ms;
 
     (void) end;
-    if (request->attempt.given_up || retry_for_status(request))
+    if (request->attempt.given_up || again_after_head(request))
         return;
     request_set_state(request, REQUEST_READING);
     if (is_collected(request))
         return;
     request->heard_us = loop_now_us(request->env->loop);
-    if (outcome_of_status(request->response->status) == ATTEMPT_ANSWERED)
+    if (again_outcome(request) == ATTEMPT_ANSWERED)
         endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.opened_us);
     loop_timer_cancel(request->env->loop, &request->deadline);
     loop_timer_cancel(request->env->loop, &request->pause);
     if (idle_ms > 0)
-        set_pause(request, on_idle, request->heard_us + idle_ms * US_PER_MS);
+        request_pause(request, on_idle, request->heard_us + idle_ms * US_PER_MS);
     request->ops->on_head(request);
 }
 
@@ -362,7 +235,9 @@ void request_attempt_data(struct request *request)
 
 void request_attempt_done(struct request *request)
 {
-    attempt_end(request, outcome_of_status(request->response->status));
+    if (is_collected(request) && again_after_trailers(request))
+        return;
+    attempt_end(request, again_outcome(request));
     finish(request, 0);
 }
 
@@ -370,7 +245,7 @@ void request_attempt_done(struct request *request)
 
 static void on_endpoints_known(struct cluster_waiter *waiter)
 {
-    begin_attempt(CONTAINER_OF(waiter, struct request, waiter));
+    request_begin_attempt(CONTAINER_OF(waiter, struct request, waiter));
 }
 
 static void on_refused_locally(struct loop_timer *timer)
@@ -385,14 +260,14 @@ static void on_refused_locally(struct loop_timer *timer)
 static void fail_later(struct request *request, int32_t err)
 {
     request->response->fault.code = err;
-    set_pause(request, on_refused_locally, 0);
+    request_pause(request, on_refused_locally, 0);
 }
 
-static void begin_attempt(struct request *request)
+void request_begin_attempt(struct request *request)
 {
     int32_t err;
 
-    if (request_out_of_time(request)) {
+    if (request_has_less(request, REQUEST_LEAST_US)) {
         tell_end(&request->response->fault, MESH_ERR_TIMEOUT, "less than 1 ms of the request's time was left");
         fail_later(request, MESH_ERR_TIMEOUT);
         return;
@@ -437,7 +312,7 @@ static void settle_in(struct request *request, struct cluster *cluster)
     }
     request->entered = true;
     budget_deposit(&cluster->shared->budget, request->began_us);
-    begin_attempt(request);
+    request_begin_attempt(request);
 }
 
 static void find_home(struct request *request)

@@ -72,10 +72,11 @@ struct attempt {
     struct endpoint *endpoint; /* NULL: none runs */
     struct pool_lease lease;
     struct http_stream stream;
-    bool waits;         /* counted as pending by the cluster */
-    bool given_up;      /* its answer is not wanted: a retry has been decided */
-    bool outgrown;      /* its body exceeds response.max_bytes */
-    uint64_t opened_us; /* its stream: connecting and waiting for a connection are no part of the latency */
+    bool waits;                   /* counted as pending by the cluster */
+    bool given_up;                /* its answer is not wanted: a retry has been decided, and ... */
+    enum attempt_outcome verdict; /* ... this is what it says about the endpoint */
+    bool outgrown;                /* its body exceeds response.max_bytes */
+    uint64_t opened_us;           /* its stream: connecting and waiting for a connection are no part of the latency */
 };
 
 /* Zeroed, then `ops`, `ask` and `body` set, by whoever makes it; freed by them too. */
@@ -97,9 +98,10 @@ struct request {
     uint32_t made, most; /* attempts */
     uint32_t retries;    /* backoffs taken */
     bool refused_before, free_used;
+    bool forbidden;                    /* the peer wants no retry */
     struct loop_timer deadline, pause; /* whole request; backoff, or the attempt's own time, or a stream's silence */
     struct loop_later retry;
-    uint64_t retry_after_us;    /* asked for by the peer */
+    uint64_t retry_after_us;    /* the pause that was decided */
     uint64_t began_us, ends_us; /* ends 0: no limit */
     uint64_t heard_us;          /* streams: the last byte of the answer */
 

@@ -2,17 +2,65 @@
 /* The retry decision. The rules, and why they are so: docs/architecture.md, "What is retried". */
 #include "request/retry.h"
 
-#include <string.h>
-#include <time.h>
+/* Envoy takes every reset, failed connection and per-try timeout for a gateway's error. */
+enum {
+    ON_ANY_FAILURE = RETRY_5XX | RETRY_GATEWAY_ERROR,
+    ON_GRPC = RETRY_GRPC_CANCELLED | RETRY_GRPC_DEADLINE_EXCEEDED | RETRY_GRPC_INTERNAL |
+              RETRY_GRPC_RESOURCE_EXHAUSTED | RETRY_GRPC_UNAVAILABLE,
+};
 
-bool retry_status(uint32_t on, int status)
+/* ---- answers ---- */
+
+static bool has_retriable_status(const struct policy_retry *policy, int status)
 {
-    if (on & RETRY_5XX && status >= 500)
+    if (policy->on & RETRY_5XX && status >= 500 && status <= 599)
         return true;
-    if (on & RETRY_GATEWAY_ERROR && status >= 502 && status <= 504)
+    if (policy->on & RETRY_GATEWAY_ERROR && status >= 502 && status <= 504)
         return true;
-    return on & RETRY_RETRIABLE_4XX && status == 409;
+    if (policy->on & RETRY_RETRIABLE_4XX && status == 409)
+        return true;
+    return policy->on & RETRY_STATUS_CODES && policy_has_status(&policy->statuses, status);
 }
+
+static bool has_retriable_grpc_status(uint32_t on, int status)
+{
+    static const struct {
+        int status;
+        uint32_t bit;
+    } conditions[] = {
+        { 1, RETRY_GRPC_CANCELLED }, { 4, RETRY_GRPC_DEADLINE_EXCEEDED }, { 8, RETRY_GRPC_RESOURCE_EXHAUSTED },
+        { 13, RETRY_GRPC_INTERNAL }, { 14, RETRY_GRPC_UNAVAILABLE },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(conditions); i++)
+        if (conditions[i].status == status)
+            return on & conditions[i].bit;
+    return false;
+}
+
+bool retry_looks_at(const struct policy_retry *policy, int status)
+{
+    return policy->on & (ON_GRPC | RETRY_RATELIMITED) || has_retriable_status(policy, status);
+}
+
+bool retry_looks_at_trailers(const struct policy_retry *policy)
+{
+    return policy->on & ON_GRPC;
+}
+
+bool retry_wants(const struct retry_case *c)
+{
+    if (c->told.rate_limited)
+        return c->policy->on & RETRY_RATELIMITED; /* nothing else is asked */
+    return has_retriable_status(c->policy, c->status) || has_retriable_grpc_status(c->policy->on, c->told.grpc_status);
+}
+
+static enum retry_answer after_answer(const struct retry_case *c)
+{
+    return retry_wants(c) && c->idempotent && !c->told.forbids ? RETRY_PAID : RETRY_NO;
+}
+
+/* ---- no answer ---- */
 
 static bool is_connect_failure(int32_t err)
 {
@@ -22,7 +70,9 @@ static bool is_connect_failure(int32_t err)
 /* No byte left: sending again is the first sending, whatever the method. A certificate that was refused stays refused. */
 static enum retry_answer after_not_sent(const struct retry_case *c)
 {
-    if (!(c->policy->on & RETRY_CONNECT_FAILURE) || !is_connect_failure(c->err))
+    uint32_t conditions = RETRY_CONNECT_FAILURE | RETRY_RESET_BEFORE_REQUEST | ON_ANY_FAILURE;
+
+    if (!(c->policy->on & conditions) || !is_connect_failure(c->err))
         return RETRY_NO;
     return c->made == 1 ? RETRY_FREE : RETRY_PAID;
 }
@@ -31,7 +81,7 @@ static enum retry_answer after_not_sent(const struct retry_case *c)
  * executed twice takes this chance once. */
 static enum retry_answer after_refusal(const struct retry_case *c)
 {
-    if (!(c->policy->on & RETRY_REFUSED_STREAM))
+    if (!(c->policy->on & (RETRY_REFUSED_STREAM | ON_ANY_FAILURE)))
         return RETRY_NO;
     if (c->refused_before)
         return c->idempotent ? RETRY_PAID : RETRY_NO;
@@ -40,9 +90,9 @@ static enum retry_answer after_refusal(const struct retry_case *c)
 
 static enum retry_answer after_maybe(const struct retry_case *c)
 {
-    uint32_t condition = c->per_try_timeout ? RETRY_TIMEOUT : RETRY_RESET;
+    uint32_t conditions = ON_ANY_FAILURE | (c->per_try_timeout ? RETRY_TIMEOUT : RETRY_RESET);
 
-    if (!c->idempotent || !(c->policy->on & condition))
+    if (!c->idempotent || !(c->policy->on & conditions))
         return RETRY_NO;
     if (c->err != MESH_ERR_RESET && c->err != MESH_ERR_CONNECT && !c->per_try_timeout)
         return RETRY_NO;
@@ -54,7 +104,7 @@ enum retry_answer retry_may(const struct retry_case *c)
     if (c->made >= c->most || c->chained || !c->replayable)
         return RETRY_NO;
     if (c->err == 0)
-        return c->idempotent && retry_status(c->policy->on, c->status) ? RETRY_PAID : RETRY_NO;
+        return after_answer(c);
     if (c->reach == HTTP_NOT_SENT)
         return after_not_sent(c);
     if (c->reach == HTTP_REFUSED && c->policy->refused)
@@ -70,20 +120,4 @@ uint64_t retry_backoff_us(const struct policy_retry *policy, uint32_t retry, str
     for (uint32_t i = 1; i < retry && window < most; i++)
         window *= 2;
     return rand_below(dice, (window < most ? window : most) + 1);
-}
-
-uint64_t retry_after_us(const char *value, uint64_t now_s)
-{
-    struct tm date = { 0 };
-    uint64_t seconds;
-    const char *end;
-    time_t at;
-
-    if (text_to_u64(value, strlen(value), &seconds))
-        return seconds < UINT64_MAX / US_PER_S ? seconds * US_PER_S : 0;
-    end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &date);
-    if (!end || *end != '\0')
-        return 0;
-    at = timegm(&date);
-    return at > 0 && (uint64_t) at > now_s ? ((uint64_t) at - now_s) * US_PER_S : 0;
 }

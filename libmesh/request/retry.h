@@ -5,6 +5,7 @@
 
 #include "http/http.h"
 #include "model/model.h"
+#include "request/told.h"
 
 /* How an attempt ended, and what the request is. */
 struct retry_case {
@@ -15,7 +16,8 @@ struct retry_case {
     bool chained;          /* it is itself the retry of somebody above: never multiplied */
     bool replayable;       /* its body can be sent again from the first byte */
     bool refused_before;   /* an earlier attempt was retried after a refusal */
-    int status;            /* of an HTTP answer; 0: none came */
+    int status;            /* of an HTTP answer; 0: it does not count, or none came */
+    struct told told;      /* by that answer */
     int32_t err;           /* of an attempt without a whole answer */
     enum http_reach reach; /* with err */
     bool per_try_timeout;  /* with err: its own time was over, not the request's */
@@ -28,12 +30,13 @@ enum retry_answer {
 };
 
 enum retry_answer retry_may(const struct retry_case *c);
-/* Whether an HTTP status is one that the policy retries. */
-bool retry_status(uint32_t on, int status);
+/* Whether an answer is one that the policy retries; other things may speak against it. */
+bool retry_wants(const struct retry_case *c);
+/* Whether an answer with such a head may be one that the policy retries: worth reading what it says. */
+bool retry_looks_at(const struct policy_retry *policy, int status);
+/* The same for the trailers of an answer. */
+bool retry_looks_at_trailers(const struct policy_retry *policy);
 /* Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015): 0 to base * 2^(retry - 1), at most max. */
 uint64_t retry_backoff_us(const struct policy_retry *policy, uint32_t retry, struct rand *dice);
-/* Seconds of a Retry-After header (RFC 9110 10.2.3: a number, or an HTTP date), as microseconds; 0: none or unreadable.
- * now_s is the wall clock, seconds since 1970. */
-uint64_t retry_after_us(const char *value, uint64_t now_s);
 
 #endif

@@ -6,6 +6,9 @@
 #include "request/request.h"
 #include "request/retry.h"
 
+/* An attempt that has less time is not begun. */
+#define REQUEST_LEAST_US US_PER_MS
+
 /* head.c: what an attempt sends before its body. */
 struct head {
     struct http_request wanted;
@@ -34,9 +37,20 @@ void request_attempt_data(struct request *request);
 void request_attempt_done(struct request *request);
 /* The attempt's resources are still held. */
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why);
-/* Less than a millisecond is left: no attempt begins. */
-bool request_out_of_time(const struct request *request);
+void request_begin_attempt(struct request *request);
+/* Less than so much of its time is left. */
+bool request_has_less(const struct request *request, uint64_t us);
+/* request.pause: backoff, an attempt's own time, a stream's silence. */
+void request_pause(struct request *request, void (*on_due)(struct loop_timer *timer), uint64_t due_us);
 void request_set_state(struct request *request, enum request_state next);
+
+/* again.c: whether the attempt is followed by another, and if so has that begun in another turn. */
+bool again_after_failure(struct request *request, int32_t err, enum http_reach reach);
+/* The head of its answer has come, or the whole of it. */
+bool again_after_head(struct request *request);
+bool again_after_trailers(struct request *request);
+/* What its answer, as far as it has come, says about the endpoint. */
+enum attempt_outcome again_outcome(const struct request *request);
 
 /* report.c */
 /* The response's detail, for whoever must understand what happened. */

@@ -227,8 +227,111 @@ static void what_is_retried_can_be_chosen(void **state)
     ANSWER(answer, 0, 200, 2);
     answer = get(pair.client, "/status?code=409&first=1", "b");
     ANSWER(answer, 0, 200, 2);
-    answer = get(pair.client, "/kill?first=1", "c");
-    ANSWER(answer, MESH_ERR_RESET, 0, 1);
+    answer = get(pair.client, "/kill?first=1", "c"); /* 5xx is that too, as in Envoy */
+    ANSWER(answer, 0, 200, 2);
+    pair_free(&pair);
+    pair = pair_of(PAIRS("retry.on", "retriable-4xx,retriable-status-codes", "retry.statuses", "418"));
+    ANSWER(get(pair.client, "/kill?first=1", "a"), MESH_ERR_RESET, 0, 1);
+    ANSWER(get(pair.client, "/status?code=418&first=1", "b"), 0, 200, 2);
+    ANSWER(get(pair.client, "/status?code=503&first=1", "c"), 0, 503, 1);
+    ANSWER(post(pair.client, "/status?code=418&first=1", "d"), 0, 418, 1);
+    pair_free(&pair);
+}
+
+static void reset_before_request_is_what_was_never_sent(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    uint16_t ports[2] = { h2_refusing_port(), h2_server_port(server) };
+    struct mesh_client *client = client_of(at_ports(ports, 2), PAIRS("retry.on", "reset-before-request"));
+
+    (void) state;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(post(client, "/ok", "a").status, 200);
+    assert_int_equal(h2_server_record(server, "a").executed, 10);
+    ANSWER(get(client, "/kill?first=1", "b"), MESH_ERR_RESET, 0, 1);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void a_rate_limited_answer_has_its_own_condition(void **state)
+{
+    struct pair plain = pair_of(NULL), pair = pair_of(PAIRS("retry.on", "envoy-ratelimited"));
+
+    (void) state;
+    ANSWER(get(plain.client, "/status?code=503&first=1&h=x-envoy-ratelimited:true", "a"), 0, 503, 1);
+    ANSWER(get(pair.client, "/status?code=429&first=1&h=x-envoy-ratelimited:true", "a"), 0, 200, 2);
+    ANSWER(get(pair.client, "/status?code=429&first=1", "b"), 0, 429, 1);
+    executed(&pair, "a", 2, 2);
+    executed(&pair, "b", 1, 1);
+    pair_free(&plain);
+    pair_free(&pair);
+}
+
+/* ---- gRPC: in a head that is all of the answer, and in trailers ---- */
+
+static struct answer grpc_call(const struct pair *pair, const char *path, const char *id, uint32_t flags)
+{
+    struct ask ask = { 0 };
+
+    ask_for(&ask, path, id);
+    ask_header(&ask, "content-type", "application/grpc");
+    ask.opts.method = "POST";
+    ask.opts.flags = flags;
+    ask.opts.body = "body";
+    ask.opts.body_len = 4;
+    return call(pair->client, &ask);
+}
+
+static void grpc_statuses_are_retried_wherever_they_stand(void **state)
+{
+    struct pair pair = pair_of(PAIRS("retry.on", "unavailable,resource-exhausted"));
+    struct answer answer;
+
+    (void) state;
+    answer = grpc_call(&pair, "/status?code=200&first=1&h=grpc-status:14", "a", MESH_REQ_IDEMPOTENT);
+    ANSWER(answer, 0, 200, 2);
+    says(answer.detail, "grpc-status 14");
+    answer = grpc_call(&pair, "/status?code=200&first=1&t=grpc-status:14", "b", MESH_REQ_IDEMPOTENT);
+    ANSWER(answer, 0, 200, 2);
+    assert_string_equal(answer.body, "server"); /* of the second alone */
+    answer = grpc_call(&pair, "/status?code=200&first=1&t=grpc-status:8", "c", MESH_REQ_IDEMPOTENT);
+    ANSWER(answer, 0, 200, 2);
+    answer = grpc_call(&pair, "/status?code=200&first=1&t=grpc-status:13", "d", MESH_REQ_IDEMPOTENT);
+    ANSWER(answer, 0, 200, 1);
+    answer = grpc_call(&pair, "/status?code=200&first=1&t=grpc-status:14", "e", 0);
+    ANSWER(answer, 0, 200, 1);
+    answer = grpc_call(&pair, "/status?code=200&t=grpc-status:14", "f", MESH_REQ_IDEMPOTENT);
+    ANSWER(answer, 0, 200, 3); /* the last one stands */
+    executed(&pair, "a", 2, 2);
+    executed(&pair, "b", 2, 2);
+    executed(&pair, "f", 3, 3);
+    pair_free(&pair);
+}
+
+/* ---- what the peer says about it ---- */
+
+static void the_peer_may_ask_for_a_pause_or_forbid_it(void **state)
+{
+    struct pair pair = pair_of(PAIRS("retry.on", "gateway-error,unavailable", "retry.backoff_base_ms", "1"));
+    struct answer answer = get(pair.client, "/status?code=503&first=1&h=x-mesh-retry:no", "a");
+
+    (void) state;
+    ANSWER(answer, 0, 503, 1);
+    says(answer.detail, "the peer forbids it");
+    answer = get(pair.client, "/status?code=503&first=1&h=grpc-retry-pushback-ms:700", "b");
+    ANSWER(answer, 0, 200, 2);
+    assert_true(answer.took_ms >= 700);
+    answer = get(pair.client, "/status?code=503&first=1&h=grpc-retry-pushback-ms:-1", "c");
+    ANSWER(answer, 0, 503, 1);
+    answer = get(pair.client, "/status?code=503&first=1&h=grpc-retry-pushback-ms:soon", "d");
+    ANSWER(answer, 0, 503, 1);
+    answer = get(pair.client, "/status?code=200&first=1&h=x-mesh-retry:no&t=grpc-status:14", "e");
+    ANSWER(answer, 0, 200, 1);
+    answer = get(pair.client, "/status?code=503&first=1&h=x-mesh-retry:yes", "f");
+    ANSWER(answer, 0, 200, 2);
+    executed(&pair, "a", 1, 1);
+    executed(&pair, "b", 2, 2);
+    executed(&pair, "c", 1, 1);
     pair_free(&pair);
 }
 
@@ -382,6 +485,10 @@ int main(void)
         cmocka_unit_test(a_retry_after_beyond_the_deadline_is_not_waited_for),
         cmocka_unit_test(an_attempt_has_its_own_time),
         cmocka_unit_test(what_is_retried_can_be_chosen),
+        cmocka_unit_test(reset_before_request_is_what_was_never_sent),
+        cmocka_unit_test(a_rate_limited_answer_has_its_own_condition),
+        cmocka_unit_test(grpc_statuses_are_retried_wherever_they_stand),
+        cmocka_unit_test(the_peer_may_ask_for_a_pause_or_forbid_it),
         cmocka_unit_test(attempts_are_limited_by_policy_and_by_call),
         cmocka_unit_test(the_budget_bounds_what_everybody_fails),
         cmocka_unit_test(attempts_are_numbered),

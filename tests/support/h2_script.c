@@ -68,6 +68,24 @@ static void count_streams(struct h2_server *server, int by)
 
 /* ---- answering ---- */
 
+/* "h=name:value" of the path as two texts in `out`; false: there is none. */
+static bool field_argument(const struct stream *stream, char key, char out[2][ID_TEXT])
+{
+    const char at[][3] = { { '?', key, '=' }, { '&', key, '=' } };
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *found = memmem(stream->path, strlen(stream->path), at[i], sizeof at[i]);
+        size_t name_len = found ? strcspn(found + 3, ":&") : 0;
+
+        if (!found || found[3 + name_len] != ':')
+            continue;
+        snprintf(out[0], ID_TEXT, "%.*s", (int) name_len, found + 3);
+        snprintf(out[1], ID_TEXT, "%.*s", (int) strcspn(found + 4 + name_len, "&"), found + 4 + name_len);
+        return true;
+    }
+    return false;
+}
+
 static uint64_t argument(const struct stream *stream, const char *key)
 {
     const char *at = strchr(stream->path, '?');
@@ -98,6 +116,17 @@ static void submit_trailers(struct stream *stream)
     trailers[0] = pair("x-bytes", bytes);
     trailers[1] = pair("x-sum", sum);
     nghttp2_submit_trailer(stream->conn->session, stream->id, trailers, 2);
+}
+
+static void submit_one_trailer(struct stream *stream)
+{
+    char field[2][ID_TEXT];
+    nghttp2_nv trailer;
+
+    if (!field_argument(stream, 't', field))
+        return;
+    trailer = pair(field[0], field[1]);
+    nghttp2_submit_trailer(stream->conn->session, stream->id, &trailer, 1);
 }
 
 static size_t generate(struct stream *stream, uint8_t *buf, size_t cap)
@@ -135,18 +164,20 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, s
     if (!end)
         return n > 0 ? (ssize_t) n : NGHTTP2_ERR_DEFERRED;
     *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (stream->with_sum) {
+    if (stream->with_sum || stream->with_trailer)
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    if (stream->with_sum)
         submit_trailers(stream);
-    }
+    if (stream->with_trailer)
+        submit_one_trailer(stream);
     return (ssize_t) n;
 }
 
 static void answer(struct stream *stream, unsigned status, const char *retry_after, bool has_body)
 {
     nghttp2_data_provider body = { .source.ptr = stream, .read_callback = read_answer };
-    char code[12];
-    nghttp2_nv head[3];
+    char code[12], field[2][ID_TEXT];
+    nghttp2_nv head[4];
     size_t n = 0;
 
     snprintf(code, sizeof code, "%u", status);
@@ -154,6 +185,8 @@ static void answer(struct stream *stream, unsigned status, const char *retry_aft
     head[n++] = pair("x-server", stream->conn->server->name);
     if (retry_after)
         head[n++] = pair("retry-after", retry_after);
+    if (strcmp(stream->behaviour, "status") == 0 && field_argument(stream, 'h', field))
+        head[n++] = pair(field[0], field[1]);
     stream->answered = true;
     nghttp2_submit_response(stream->conn->session, stream->id, head, n, has_body ? &body : NULL);
 }
@@ -186,7 +219,8 @@ static void do_status(struct stream *stream)
     bool has_after = strstr(stream->path, "after=") != NULL;
 
     snprintf(after, sizeof after, "%llu", (unsigned long long) argument(stream, "after"));
-    answer(stream, (unsigned) argument(stream, "code"), has_after ? after : NULL, false);
+    stream->generates = stream->with_trailer = strstr(stream->path, "&t=") != NULL;
+    answer(stream, (unsigned) argument(stream, "code"), has_after ? after : NULL, stream->with_trailer);
 }
 
 static void do_give(struct stream *stream)

@@ -24,7 +24,7 @@ struct stream {
     bool answered, body_ended, executed;
     uint64_t received, sum;
     uint64_t given, to_give; /* generated answer */
-    bool generates, with_sum, endless;
+    bool generates, with_sum, with_trailer, endless;
     uint8_t *held; /* echo: received and not sent back yet */
     size_t held_start, held_len, held_cap;
 };

@@ -16,6 +16,7 @@
  *   refuse      RST_STREAM(REFUSED_STREAM), not executed; after that 200
  *   goaway      GOAWAY that does not cover the stream, not executed; after that 200
  *   kill        closes the connection; after that 200
+ * "status" takes `h=name:value` and `t=name:value`, a header and a trailer of that answer.
  * `first`: how many requests of one x-id get what is named before "after that"; 0: all of them. `delay`: ms before any of it. */
 #ifndef SUPPORT_H2_SERVER_H
 #define SUPPORT_H2_SERVER_H

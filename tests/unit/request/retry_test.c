@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The retry decision as a table, the pauses, and Retry-After. */
+/* The retry decision as a table, and the pauses. */
 #include "request/retry.h"
 
 #include "mesh_test.h"
@@ -53,7 +53,8 @@ static const struct {
     { &standard, GET, 0, MESH_ERR_TOO_LARGE, HTTP_MAYBE, RETRY_NO },
     { &standard, GET, 0, MESH_ERR_CLOSING, HTTP_MAYBE, RETRY_NO },
     { &never, GET, 0, MESH_ERR_RESET, HTTP_MAYBE, RETRY_NO },
-    { &others, GET, 0, MESH_ERR_TIMEOUT, HTTP_MAYBE, RETRY_NO },
+    { &others, GET, 0, MESH_ERR_TIMEOUT, HTTP_MAYBE, RETRY_PAID }, /* 5xx means those too, as in Envoy */
+    { &others, POST, 0, MESH_ERR_TIMEOUT, HTTP_MAYBE, RETRY_NO },
     /* answers */
     { &standard, GET, 503, 0, HTTP_MAYBE, RETRY_PAID },
     { &standard, GET, 502, 0, HTTP_MAYBE, RETRY_PAID },
@@ -141,24 +142,126 @@ static void pauses_double_up_to_the_longest_and_are_spread_from_zero(void **stat
     longest_of(&standard, 100000, 1000000);
 }
 
-static void retry_after(void **state)
+static void who_asks_with_what_condition(void **state)
 {
-    /* Sun, 06 Nov 1994 08:49:37 GMT */
-    const uint64_t then = 784111777;
+    static const struct {
+        uint32_t on;
+        int32_t err;
+        enum http_reach reach;
+        bool asked;
+    } failures[] = {
+        { RETRY_RESET_BEFORE_REQUEST, MESH_ERR_CONNECT, HTTP_NOT_SENT, true },
+        { RETRY_RESET_BEFORE_REQUEST, MESH_ERR_RESET, HTTP_NOT_SENT, true },
+        { RETRY_RESET_BEFORE_REQUEST, MESH_ERR_RESET, HTTP_MAYBE, false },
+        { RETRY_RESET_BEFORE_REQUEST, MESH_ERR_RESET, HTTP_REFUSED, false },
+        { RETRY_RESET, MESH_ERR_CONNECT, HTTP_NOT_SENT, false },
+        { RETRY_RESET, MESH_ERR_RESET, HTTP_MAYBE, true },
+        { RETRY_RESET, MESH_ERR_TIMEOUT, HTTP_MAYBE, false },
+        { RETRY_TIMEOUT, MESH_ERR_TIMEOUT, HTTP_MAYBE, true },
+        { RETRY_5XX, MESH_ERR_CONNECT, HTTP_NOT_SENT, true },
+        { RETRY_5XX, MESH_ERR_RESET, HTTP_REFUSED, true },
+        { RETRY_5XX, MESH_ERR_RESET, HTTP_MAYBE, true },
+        { RETRY_5XX, MESH_ERR_TIMEOUT, HTTP_MAYBE, true },
+        { RETRY_GATEWAY_ERROR, MESH_ERR_CONNECT, HTTP_NOT_SENT, true },
+        { RETRY_GATEWAY_ERROR, MESH_ERR_RESET, HTTP_MAYBE, true },
+        { RETRY_GATEWAY_ERROR, MESH_ERR_TIMEOUT, HTTP_MAYBE, true },
+        { RETRY_STATUS_CODES, MESH_ERR_RESET, HTTP_MAYBE, false },
+        { RETRY_RATELIMITED, MESH_ERR_RESET, HTTP_MAYBE, false },
+        { RETRY_GRPC_UNAVAILABLE, MESH_ERR_RESET, HTTP_MAYBE, false },
+    };
 
     (void) state;
-    assert_int_equal(retry_after_us("0", then), 0);
-    assert_int_equal(retry_after_us("1", then), US_PER_S);
-    assert_int_equal(retry_after_us("120", then), 120 * US_PER_S);
-    assert_int_equal(retry_after_us("Sun, 06 Nov 1994 08:49:47 GMT", then), 10 * US_PER_S);
-    assert_int_equal(retry_after_us("Sun, 06 Nov 1994 08:49:27 GMT", then), 0);
-    assert_int_equal(retry_after_us("Sun, 06 Nov 1994 08:49:47 GMT x", then), 0);
-    assert_int_equal(retry_after_us("", then), 0);
-    assert_int_equal(retry_after_us("-1", then), 0);
-    assert_int_equal(retry_after_us("1.5", then), 0);
-    assert_int_equal(retry_after_us("soon", then), 0);
-    assert_int_equal(retry_after_us("18446744073709551615", then), 0);
-    assert_int_equal(retry_after_us("99999999999999999999", then), 0);
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
+        struct policy_retry policy = { .on = failures[i].on, .refused = true };
+        struct retry_case c = { .policy = &policy, .made = 1, .most = 3, .idempotent = true, .replayable = true };
+
+        c.err = failures[i].err;
+        c.reach = failures[i].reach;
+        c.per_try_timeout = c.err == MESH_ERR_TIMEOUT;
+        if ((retry_may(&c) != RETRY_NO) != failures[i].asked)
+            fail_msg("case %zu", i);
+    }
+}
+
+/* ---- answers ---- */
+
+static enum retry_answer after(const struct policy_retry *policy, int status, struct told told)
+{
+    struct retry_case c = {
+        .policy = policy,
+        .made = 1,
+        .most = 3,
+        .idempotent = true,
+        .replayable = true,
+        .status = status,
+        .told = told,
+    };
+
+    return retry_may(&c);
+}
+
+static struct told grpc(int status)
+{
+    return (struct told){ .grpc_status = status };
+}
+
+static void statuses_can_be_listed(void **state)
+{
+    const struct policy_retry policy = { .on = RETRY_STATUS_CODES, .statuses = { { 418, 503 }, 2 } };
+    const struct policy_retry unused = { .on = RETRY_RESET, .statuses = { { 418, 503 }, 2 } };
+
+    (void) state;
+    assert_int_equal(after(&policy, 418, grpc(GRPC_STATUS_NONE)), RETRY_PAID);
+    assert_int_equal(after(&policy, 503, grpc(GRPC_STATUS_NONE)), RETRY_PAID);
+    assert_int_equal(after(&policy, 502, grpc(GRPC_STATUS_NONE)), RETRY_NO);
+    assert_int_equal(after(&unused, 503, grpc(GRPC_STATUS_NONE)), RETRY_NO);
+    assert_int_equal(after(&others, 600, grpc(GRPC_STATUS_NONE)), RETRY_NO);
+}
+
+static void grpc_conditions_go_by_their_number(void **state)
+{
+    static const struct {
+        uint32_t on;
+        int status;
+    } conditions[] = {
+        { RETRY_GRPC_CANCELLED, 1 }, { RETRY_GRPC_DEADLINE_EXCEEDED, 4 }, { RETRY_GRPC_RESOURCE_EXHAUSTED, 8 },
+        { RETRY_GRPC_INTERNAL, 13 }, { RETRY_GRPC_UNAVAILABLE, 14 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(conditions); i++) {
+        struct policy_retry policy = { .on = conditions[i].on };
+
+        for (int status = GRPC_STATUS_NONE; status < 20; status++)
+            assert_int_equal(after(&policy, 200, grpc(status)), status == conditions[i].status ? RETRY_PAID : RETRY_NO);
+        assert_true(retry_looks_at(&policy, 200));
+        assert_true(retry_looks_at_trailers(&policy));
+    }
+    assert_false(retry_looks_at(&standard, 200));
+    assert_false(retry_looks_at_trailers(&standard));
+}
+
+static void a_rate_limited_answer_is_asked_about_that_alone(void **state)
+{
+    const struct policy_retry policy = { .on = RETRY_RATELIMITED };
+    const struct policy_retry all = { .on = RETRY_5XX | RETRY_GATEWAY_ERROR | RETRY_GRPC_UNAVAILABLE };
+    struct told limited = { .rate_limited = true, .grpc_status = 14 };
+
+    (void) state;
+    assert_int_equal(after(&policy, 429, limited), RETRY_PAID);
+    assert_int_equal(after(&policy, 200, limited), RETRY_PAID);
+    assert_int_equal(after(&policy, 429, grpc(GRPC_STATUS_NONE)), RETRY_NO);
+    assert_int_equal(after(&all, 503, limited), RETRY_NO);
+}
+
+static void the_peer_may_forbid_it(void **state)
+{
+    struct told told = { .forbids = true, .grpc_status = GRPC_STATUS_NONE };
+
+    (void) state;
+    assert_int_equal(after(&standard, 503, told), RETRY_NO);
+    told.forbids = false;
+    assert_int_equal(after(&standard, 503, told), RETRY_PAID);
 }
 
 int main(void)
@@ -167,7 +270,11 @@ int main(void)
         cmocka_unit_test(the_decision),
         cmocka_unit_test(more_attempts_than_are_allowed_are_none),
         cmocka_unit_test(pauses_double_up_to_the_longest_and_are_spread_from_zero),
-        cmocka_unit_test(retry_after),
+        cmocka_unit_test(who_asks_with_what_condition),
+        cmocka_unit_test(statuses_can_be_listed),
+        cmocka_unit_test(grpc_conditions_go_by_their_number),
+        cmocka_unit_test(a_rate_limited_answer_is_asked_about_that_alone),
+        cmocka_unit_test(the_peer_may_forbid_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

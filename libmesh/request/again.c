@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another attempt: decided by retry.c, paid from the cluster's budget, begun after a pause. */
+#include "request/state.h"
+
+/* ---- the next one begins ---- */
+
+static void on_backoff_over(struct loop_timer *timer)
+{
+    struct request *request = CONTAINER_OF(timer, struct request, pause);
+
+    request_set_state(request, REQUEST_ROUTING);
+    request_begin_attempt(request);
+}
+
+/* The end of the turn in which an attempt failed: out of the connection's callbacks. */
+static void on_retry(struct loop_later *later)
+{
+    struct request *request = CONTAINER_OF(later, struct request, retry);
+    uint64_t now = loop_now_us(request->env->loop);
+
+    attempt_end(request, request->attempt.verdict);
+    loop_timer_cancel(request->env->loop, &request->pause);
+    request_set_state(request, REQUEST_BACKOFF);
+    if (request->retry_after_us == 0)
+        on_backoff_over(&request->pause);
+    else
+        request_pause(request, on_backoff_over, now + request->retry_after_us);
+}
+
+/* ---- whether it does ---- */
+
+static struct retry_case case_of(const struct request *request)
+{
+    return (struct retry_case){
+        .policy = &request->conf->policy.retry,
+        .made = request->made,
+        .most = request->most,
+        .idempotent = request->ask.idempotent,
+        .chained = request->ask.chained,
+        .replayable = body_is_replayable(&request->body),
+        .refused_before = request->refused_before,
+        .told.grpc_status = GRPC_STATUS_NONE,
+    };
+}
+
+static bool is_covered(struct request *request, enum retry_answer answer)
+{
+    const struct policy_retry *policy = &request->conf->policy.retry;
+    struct budget_limits limits = { policy->budget_percent, policy->budget_per_second, policy->budget_min };
+    struct budget *budget = &request->cluster->shared->budget;
+    uint64_t now = loop_now_us(request->env->loop);
+
+    if (answer == RETRY_FREE && !request->free_used && budget_mostly_succeeds(budget, now)) {
+        request->free_used = true;
+        return true;
+    }
+    if (budget_spend(budget, &limits, now))
+        return true;
+    request->flags |= FLAG_RETRY_BUDGET;
+    return false;
+}
+
+/* How long to wait: as the peer asks; not at all where nothing was done and it is likely to be done now: on another endpoint,
+ * or on the connection that follows one whose peer said GOAWAY; else jittered. */
+static uint64_t pause_before(struct request *request, enum retry_answer answer, const struct retry_case *c)
+{
+    if (c->told.has_wait)
+        return c->told.wait_us;
+    if (answer == RETRY_FREE && (c->reach == HTTP_REFUSED || request->cluster->n_usable > request->made))
+        return 0;
+    return retry_backoff_us(&request->conf->policy.retry, ++request->retries, loop_rand(request->env->loop));
+}
+
+static bool try_again(struct request *request, const struct retry_case *c, enum attempt_outcome verdict)
+{
+    enum retry_answer answer = retry_may(c);
+    uint64_t wait;
+
+    request->forbidden = c->told.forbids;
+    if (answer == RETRY_NO) {
+        if (c->made >= c->most && c->most > 1)
+            request->flags |= FLAG_RETRY_LIMIT;
+        return false;
+    }
+    wait = pause_before(request, answer, c);
+    if (request_has_less(request, wait + REQUEST_LEAST_US) || !is_covered(request, answer))
+        return false;
+    request->retry_after_us = wait;
+    request->refused_before = request->refused_before || c->reach == HTTP_REFUSED;
+    request->attempt.given_up = true;
+    request->attempt.verdict = verdict;
+    request->retry.run = on_retry;
+    loop_defer(request->env->loop, &request->retry);
+    return true;
+}
+
+bool again_after_failure(struct request *request, int32_t err, enum http_reach reach)
+{
+    struct retry_case c = case_of(request);
+
+    c.err = err;
+    c.reach = reach;
+    c.per_try_timeout = err == MESH_ERR_TIMEOUT;
+    return try_again(request, &c, ATTEMPT_FAILED);
+}
+
+/* ---- answers ---- */
+
+static enum attempt_outcome outcome_of_status(int status)
+{
+    if (status >= 500)
+        return ATTEMPT_FAILED;
+    return status == 408 || status == 429 ? ATTEMPT_TURNED_AWAY : ATTEMPT_ANSWERED;
+}
+
+/* A gRPC server answers 200 to nearly everything: it is judged by what its status stands for. */
+enum attempt_outcome again_outcome(const struct request *request)
+{
+    const struct mesh_response *response = request->response;
+    struct told told;
+
+    if (!request->ask.deadline.is_grpc || response->status != 200)
+        return outcome_of_status(response->status);
+    told = told_read(response, 0);
+    return told.grpc_status == GRPC_STATUS_NONE ? ATTEMPT_ANSWERED
+                                                : outcome_of_status(told_http_status(told.grpc_status));
+}
+
+/* `status`: 0 when the head has been judged already. */
+static bool again_after_answer(struct request *request, int status)
+{
+    struct mesh_response *response = request->response;
+    struct retry_case c = case_of(request);
+
+    c.status = status;
+    c.reach = HTTP_MAYBE;
+    c.told = told_read(response, clock_wall_us() / US_PER_S);
+    if (!retry_wants(&c))
+        return false;
+    if (c.told.grpc_status > 0)
+        fault_set(&response->fault, 0, "answered %d, grpc-status %d", response->status, c.told.grpc_status);
+    else
+        fault_set(&response->fault, 0, "answered %d", response->status);
+    return try_again(request, &c, again_outcome(request));
+}
+
+bool again_after_head(struct request *request)
+{
+    if (!retry_looks_at(&request->conf->policy.retry, request->response->status))
+        return false;
+    return again_after_answer(request, request->response->status);
+}
+
+bool again_after_trailers(struct request *request)
+{
+    if (request->response->n_trailers == 0 || !retry_looks_at_trailers(&request->conf->policy.retry))
+        return false;
+    return again_after_answer(request, 0);
+}
