@@ -39,6 +39,23 @@ static bool says_retry(const struct mesh_header *header)
     return text_to_u64(header->value, strlen(header->value), &n) && n > 1;
 }
 
+static int32_t take_criticality(struct request_ask *ask, const struct mesh_header *header, struct fault *fault)
+{
+    enum policy_criticality before = ask->criticality;
+
+    if (!text_equal_nocase(header->name, "x-mesh-criticality"))
+        return 0;
+    if (!policy_criticality_parse(header->value, &ask->criticality))
+        return fault_set(fault, MESH_ERR_INVALID,
+                         "the value of header \"x-mesh-criticality\" is none of critical-plus, critical, "
+                         "sheddable-plus and sheddable");
+    if (ask->has_criticality && ask->criticality != before)
+        return fault_set(fault, MESH_ERR_INVALID,
+                         "\"x-mesh-criticality\" is given twice with different values: give it once");
+    ask->has_criticality = true;
+    return 0;
+}
+
 static bool names_authority(const struct mesh_header *header)
 {
     return text_equal_nocase(header->name, "host") || strcmp(header->name, ":authority") == 0;
@@ -84,6 +101,8 @@ static int32_t read_headers(const struct mesh_request_opts *opts, struct api_req
             continue;
         }
         err = http_valid_header(header, fault);
+        if (!err)
+            err = take_criticality(&request->ask, header, fault);
         request->ask.chained = request->ask.chained || says_retry(header);
         deadline_read(&request->ask.deadline, header);
     }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One cluster in one loop: its state, its limits, and the choice of an endpoint. */
+/* One cluster in one loop: making it, changing it, ending it. */
 #include "cluster/cluster.h"
 
 #include <string.h>
 
 #include "cluster/state.h"
-
-/* ---- making, changing, ending ---- */
 
 static const struct balance_ops *balance_of(const struct model_cluster *conf)
 {
@@ -111,6 +109,7 @@ static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)
     model_cluster_ref(conf);
     model_cluster_unref(cluster->conf);
     cluster->conf = conf;
+    admission_adopt(cluster);
     cluster->shared->limits.max_connections = conf->policy.breaker.max_connections;
     cluster->by_key = balance_of(conf)->by_key;
     zones_outdate(cluster);
@@ -185,34 +184,4 @@ void cluster_wait(struct cluster *cluster, struct cluster_waiter *waiter)
 void cluster_forget(struct cluster_waiter *waiter)
 {
     list_remove(&waiter->link);
-}
-
-/* ---- the circuit breaker ---- */
-
-static int32_t count(_Atomic uint32_t *counter, uint32_t most, const char *key, struct fault *fault)
-{
-    if (atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) < most)
-        return 0;
-    atomic_fetch_sub_explicit(counter, 1, memory_order_relaxed);
-    return fault_set(fault, MESH_ERR_OVERFLOW, "its breaker.%s %u is reached; nothing was sent", key, most);
-}
-
-int32_t cluster_enter(struct cluster *cluster, struct fault *fault)
-{
-    return count(&cluster->shared->active, cluster->conf->policy.breaker.max_requests, "max_requests", fault);
-}
-
-void cluster_leave(struct cluster *cluster)
-{
-    atomic_fetch_sub_explicit(&cluster->shared->active, 1, memory_order_relaxed);
-}
-
-int32_t cluster_enter_waiting(struct cluster *cluster, struct fault *fault)
-{
-    return count(&cluster->shared->pending, cluster->conf->policy.breaker.max_pending, "max_pending", fault);
-}
-
-void cluster_leave_waiting(struct cluster *cluster)
-{
-    atomic_fetch_sub_explicit(&cluster->shared->pending, 1, memory_order_relaxed);
 }

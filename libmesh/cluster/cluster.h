@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "balance/balance.h"
+#include "cluster/admission.h"
 #include "cluster/budget.h"
 #include "cluster/latency.h"
 #include "cluster/outlier.h"
@@ -36,8 +37,8 @@ struct endpoint_stats {
 struct cluster_shared {
     _Atomic uint32_t refs;
     struct pool_limits limits;
-    uint64_t subset;                  /* what the client's order of preference comes from (balance/subset.c) */
-    _Atomic uint32_t active, pending; /* requests running; requests waiting for an endpoint or a connection */
+    uint64_t subset; /* what the client's order of preference comes from (balance/subset.c) */
+    struct admission_shared admission;
     struct budget budget;
     pthread_mutex_t lock;
     struct map stats; /* struct endpoint_stats by address, with the lock */
@@ -127,13 +128,6 @@ void cluster_drain(struct cluster *cluster);
 bool cluster_is_idle(const struct cluster *cluster);
 /* Fails everything with err. */
 void cluster_close(struct cluster *cluster, int32_t err, const char *why);
-
-/* May another request run? Counts it; cluster_leave() takes it back. MESH_ERR_OVERFLOW with a sentence. */
-int32_t cluster_enter(struct cluster *cluster, struct fault *fault);
-void cluster_leave(struct cluster *cluster);
-/* The same for a request that has to wait for an endpoint or a connection. */
-int32_t cluster_enter_waiting(struct cluster *cluster, struct fault *fault);
-void cluster_leave_waiting(struct cluster *cluster);
 
 enum { CLUSTER_MOST_TRIED = 8 };
 

@@ -100,7 +100,7 @@ static void stop_waiting(struct request *request)
     if (!request->attempt.waits)
         return;
     request->attempt.waits = false;
-    cluster_leave_waiting(request->cluster);
+    admission_leave_waiting(&request->admission);
 }
 
 static int32_t open_stream(struct request *request, struct http_conn *conn)
@@ -155,7 +155,7 @@ static void on_lease_failed(struct pool_lease *lease, const struct fault *fault)
 
 static int32_t wait_for_connection(struct request *request)
 {
-    int32_t err = cluster_enter_waiting(request->cluster, &request->response->fault);
+    int32_t err = admission_enter_waiting(&request->admission, &request->response->fault);
 
     if (err)
         return err;

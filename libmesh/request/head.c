@@ -33,6 +33,17 @@ static void add_attempt(struct head *head, uint32_t number)
     head->extra[head->wanted.n_extra++] = (struct mesh_header){ attempt_header, head->number };
 }
 
+/* The application's own goes on as it is; the default is understood without one. */
+static void add_criticality(struct head *head, const struct request *request)
+{
+    enum policy_criticality criticality = request->admission.criticality;
+
+    if (request->ask.has_criticality || criticality == CRITICALITY_CRITICAL)
+        return;
+    head->extra[head->wanted.n_extra++] =
+        (struct mesh_header){ "x-mesh-criticality", policy_criticality_name(criticality) };
+}
+
 static void add_deadline(struct head *head, const struct request *request)
 {
     struct deadline_times times = times_of(request);
@@ -82,6 +93,7 @@ int32_t head_make(struct head *head, const struct request *request)
     };
     if (request->made > 1)
         add_attempt(head, request->made);
+    add_criticality(head, request);
     add_deadline(head, request);
     return leave_out_replaced(head, ask);
 }

@@ -63,8 +63,7 @@ static void let_go(struct request *request)
     cluster_forget(&request->waiter);
     list_remove(&request->homeless);
     list_remove(&request->link);
-    if (request->entered)
-        cluster_leave(request->cluster);
+    admission_leave(&request->admission);
     if (list_empty(&request->env->running) && request->env->on_empty)
         request->env->on_empty(request->env);
 }
@@ -280,6 +279,8 @@ void request_begin_attempt(struct request *request)
     }
     if (err)
         fail_later(request, err);
+    else if (request->made == 1)
+        budget_deposit(&request->cluster->shared->budget, loop_now_us(request->env->loop));
 }
 
 static void set_deadline(struct request *request)
@@ -305,13 +306,12 @@ static void settle_in(struct request *request, struct cluster *cluster)
     request->conf = model_cluster_ref(cluster->conf);
     request->most = request->ask.max_attempts ? request->ask.max_attempts : policy->retry.attempts;
     set_deadline(request);
-    err = cluster_enter(cluster, &request->response->fault);
+    request->admission.criticality = request->ask.has_criticality ? request->ask.criticality : policy->criticality;
+    err = admission_enter(&request->admission, cluster, &request->response->fault);
     if (err) {
         fail_later(request, err);
         return;
     }
-    request->entered = true;
-    budget_deposit(&cluster->shared->budget, request->began_us);
     request_begin_attempt(request);
 }
 

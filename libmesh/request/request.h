@@ -47,6 +47,8 @@ struct request_ask {
     bool idempotent;
     bool chained;                   /* it carries an attempt number above 1: somebody above retries already */
     struct deadline_asked deadline; /* what its headers say about time */
+    bool has_criticality;           /* in a header; else the policy's */
+    enum policy_criticality criticality;
 };
 
 struct request_ops {
@@ -92,7 +94,7 @@ struct request {
     struct cluster *cluster;    /* a reference */
     struct model_cluster *conf; /* a reference: the policy it began with */
     struct cluster_waiter waiter;
-    bool entered; /* counted by the cluster */
+    struct admission admission;
     struct attempt attempt;
     struct endpoint *tried[CLUSTER_MOST_TRIED];
     uint32_t made, most; /* attempts */

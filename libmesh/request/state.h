@@ -12,7 +12,7 @@
 /* head.c: what an attempt sends before its body. */
 struct head {
     struct http_request wanted;
-    struct mesh_header extra[1 + DEADLINE_HEADERS];
+    struct mesh_header extra[2 + DEADLINE_HEADERS];
     char number[TEXT_U64]; /* x-mesh-attempt; "" for the first */
     struct deadline_lines deadline;
     struct mesh_header *filtered; /* NULL: the application's headers as they are */

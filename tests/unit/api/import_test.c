@@ -313,6 +313,53 @@ static void an_attempt_of_somebody_above(void **state)
     }
 }
 
+static void criticality(void **state)
+{
+    static const struct {
+        struct mesh_header header;
+        int32_t err;
+        enum policy_criticality expected;
+    } cases[] = {
+        { { "x-mesh-criticality", "critical-plus" }, 0, CRITICALITY_CRITICAL_PLUS },
+        { { "X-Mesh-Criticality", "Critical" }, 0, CRITICALITY_CRITICAL },
+        { { "x-mesh-criticality", "sheddable-plus" }, 0, CRITICALITY_SHEDDABLE_PLUS },
+        { { "x-mesh-criticality", "sheddable" }, 0, CRITICALITY_SHEDDABLE },
+        { { "x-mesh-criticality", "" }, MESH_ERR_INVALID, 0 },
+        { { "x-mesh-criticality", "1" }, MESH_ERR_INVALID, 0 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct mesh_request_opts opts = opts_with(&cases[i].header, 1);
+
+        MESH_ERR(cases[i].err, read_request(&opts));
+        if (cases[i].err) {
+            assert_non_null(strstr(fault.text, "x-mesh-criticality"));
+            assert_non_null(strstr(fault.text, "sheddable-plus"));
+            continue;
+        }
+        assert_true(out.ask.has_criticality);
+        assert_int_equal(out.ask.criticality, cases[i].expected);
+        assert_int_equal(out.ask.n_headers, 1); /* it goes on */
+    }
+}
+
+static void criticality_given_twice(void **state)
+{
+    struct mesh_header headers[2] = { { "x-mesh-criticality", "sheddable" }, { "X-MESH-CRITICALITY", "Sheddable" } };
+    struct mesh_request_opts opts = opts_with(headers, 2);
+
+    (void) state;
+    MESH_OK(read_request(&opts));
+    assert_int_equal(out.ask.criticality, CRITICALITY_SHEDDABLE);
+    headers[1].value = "critical";
+    MESH_ERR(MESH_ERR_INVALID, read_request(&opts));
+    assert_non_null(strstr(fault.text, "twice"));
+    opts = opts_with((struct mesh_header[]){ { "x-id", "1" } }, 1);
+    MESH_OK(read_request(&opts));
+    assert_false(out.ask.has_criticality);
+}
+
 static int32_t read_with_host(void)
 {
     const struct mesh_header header = { "host", "a" };
@@ -347,6 +394,8 @@ int main(void)
         LEAK_TEST(the_host_becomes_the_authority),
         LEAK_TEST(two_hosts),
         LEAK_TEST(an_attempt_of_somebody_above),
+        LEAK_TEST(criticality),
+        LEAK_TEST(criticality_given_twice),
         cmocka_unit_test(out_of_memory),
     };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which endpoints a cluster has and which of them it chooses: sets that change, weights, priorities, states of knowledge, the
- * breaker. On a loop that the test drives; nothing is connected. */
+/* Which endpoints a cluster has and which of them it chooses: sets that change, weights, priorities, states of
+ * knowledge. On a loop that the test drives; nothing is connected. */
 #include <string.h>
 
 #include "cluster/zone.h"
@@ -20,7 +20,7 @@ static struct model_cluster *conf_new(const char *balance)
     conf->protocol = MODEL_H2C;
     conf->policy.connect_timeout_ms = 1000;
     conf->policy.spill.overprovisioning_percent = 140;
-    conf->policy.breaker = (struct policy_breaker){ .max_connections = 5, .max_pending = 2, .max_requests = 3 };
+    conf->policy.breaker.max_connections = 5;
     conf->policy.balance = balance;
     model_cluster_identify(conf);
     return conf;
@@ -423,34 +423,6 @@ static void the_same_address_twice(void **state)
     end(&f);
 }
 
-/* ---- the breaker ---- */
-
-static void the_breaker_counts(void **state)
-{
-    struct fixture f = begin("random");
-    struct fault fault;
-
-    (void) state;
-    TAKE(&f, { { "10.0.0.1:80", NULL, 0, 0 } });
-    loop_enter(f.loop);
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 3; i++)
-            MESH_OK(cluster_enter(f.cluster, &fault));
-        MESH_ERR(MESH_ERR_OVERFLOW, cluster_enter(f.cluster, &fault));
-        assert_non_null(strstr(fault.text, "breaker.max_requests 3"));
-        for (int i = 0; i < 3; i++)
-            cluster_leave(f.cluster);
-        MESH_OK(cluster_enter_waiting(f.cluster, &fault));
-        MESH_OK(cluster_enter_waiting(f.cluster, &fault));
-        MESH_ERR(MESH_ERR_OVERFLOW, cluster_enter_waiting(f.cluster, &fault));
-        assert_non_null(strstr(fault.text, "breaker.max_pending 2"));
-        cluster_leave_waiting(f.cluster);
-        cluster_leave_waiting(f.cluster);
-    }
-    loop_leave(f.loop);
-    end(&f);
-}
-
 /* ---- out of memory ---- */
 
 /* Whatever fails, the cluster goes on with the old set or with the new one. */
@@ -503,7 +475,6 @@ int main(void)
         LEAK_TEST(who_leaves_is_kept_until_its_attempts_have_ended),
         LEAK_TEST(another_transport_replaces_everybody),
         LEAK_TEST(the_same_address_twice),
-        LEAK_TEST(the_breaker_counts),
         cmocka_unit_test(out_of_memory),
     };
 

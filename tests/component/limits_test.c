@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the library refuses itself, through the public interface: by which error, with which words, that nothing of it reaches
+ * the server, and that requests pass again. */
+#include <pthread.h>
+
+#include "support/mesh_client.h"
+
+enum { MOST_CALLS = 256 };
+
+static struct answer get_as(struct mesh_client *client, const char *path, const char *id, const char *criticality)
+{
+    struct ask ask = { 0 };
+
+    ask_for(&ask, path, id);
+    ask_header(&ask, "X-Mesh-Criticality", criticality);
+    return call(client, &ask);
+}
+
+/* Nothing was sent, and the detail says why. */
+static void is_refused(struct answer answer, int32_t err, const char *why)
+{
+    ANSWER(answer, err, 0, 0);
+    says(answer.detail, why);
+    says(answer.detail, "nothing was sent");
+}
+
+/* ---- calls in threads of their own ---- */
+
+struct crowd {
+    struct mesh_client *client;
+    const char *path, *criticality;
+    pthread_t threads[MOST_CALLS];
+    struct answer answers[MOST_CALLS];
+    unsigned n;
+    _Atomic unsigned next;
+};
+
+static void *call_once(void *user)
+{
+    struct crowd *crowd = user;
+    unsigned i = crowd->next++;
+
+    crowd->answers[i] = get_as(crowd->client, crowd->path, NULL, crowd->criticality);
+    return NULL;
+}
+
+static void crowd_begin(struct crowd *crowd, struct mesh_client *client, const char *path, const char *criticality,
+                        unsigned n)
+{
+    *crowd = (struct crowd){ .client = client, .path = path, .criticality = criticality, .n = n };
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(pthread_create(&crowd->threads[i], NULL, call_once, crowd), 0);
+}
+
+static void crowd_end(struct crowd *crowd)
+{
+    for (unsigned i = 0; i < crowd->n; i++)
+        pthread_join(crowd->threads[i], NULL);
+}
+
+static void all_are_ok(const struct crowd *crowd)
+{
+    for (unsigned i = 0; i < crowd->n; i++)
+        ANSWER(crowd->answers[i], 0, 200, 1);
+}
+
+/* ---- the breaker, by priority ---- */
+
+static void what_is_most_critical_passes_while_the_rest_is_full(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client =
+        client_of_server(server, PAIRS("breaker.max_requests", "3", "breaker.high_max_requests", "2"));
+    struct crowd normal, high;
+
+    (void) state;
+    crowd_begin(&normal, client, "/slow?ms=1500", "sheddable-plus", 3);
+    UNTIL(h2_server_streams(server) == 3);
+    is_refused(get(client, "/ok", "late"), MESH_ERR_OVERFLOW, "breaker.max_requests 3");
+    is_refused(get_as(client, "/ok", "late", "critical"), MESH_ERR_OVERFLOW, "breaker.max_requests 3");
+    is_refused(get_as(client, "/ok", "late", "sheddable"), MESH_ERR_OVERFLOW, "breaker.max_requests 3");
+    ANSWER(get_as(client, "/ok", NULL, "critical-plus"), 0, 200, 1);
+    crowd_begin(&high, client, "/slow?ms=1500", "critical-plus", 2);
+    UNTIL(h2_server_streams(server) == 5);
+    is_refused(get_as(client, "/ok", "late", "critical-plus"), MESH_ERR_OVERFLOW, "breaker.high_max_requests 2");
+    assert_int_equal(h2_server_record(server, "late").seen, 0);
+    crowd_end(&normal);
+    crowd_end(&high);
+    all_are_ok(&normal);
+    all_are_ok(&high);
+    ANSWER(get(client, "/ok", NULL), 0, 200, 1);
+    ANSWER(get_as(client, "/ok", NULL, "critical-plus"), 0, 200, 1);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+/* Nobody can connect, so whoever comes waits. */
+static void who_waits_is_counted_by_priority_too(void **state)
+{
+    struct h2_server *server = h2_server_start(&(struct h2_server_conf){ .mute = true });
+    struct mesh_client *client =
+        client_of_server(server, PAIRS("breaker.max_pending", "3", "breaker.high_max_pending", "2",
+                                       "connect_timeout_ms", "1500", "retry.attempts", "1"));
+    static const char *const keys[] = { "breaker.max_pending 3", "breaker.high_max_pending 2" };
+    struct crowd crowds[2];
+    unsigned refused[2] = { 0 };
+
+    (void) state;
+    crowd_begin(&crowds[0], client, "/ok", "critical", 10);
+    crowd_begin(&crowds[1], client, "/ok", "critical-plus", 10);
+    for (int k = 0; k < 2; k++) {
+        crowd_end(&crowds[k]);
+        for (int i = 0; i < 10; i++) {
+            refused[k] += crowds[k].answers[i].err == MESH_ERR_OVERFLOW;
+            if (crowds[k].answers[i].err == MESH_ERR_OVERFLOW)
+                says(crowds[k].answers[i].detail, keys[k]);
+            else
+                assert_int_equal(crowds[k].answers[i].err, MESH_ERR_CONNECT);
+        }
+    }
+    assert_int_equal(refused[0], 7);
+    assert_int_equal(refused[1], 8);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+/* ---- the rate limit ---- */
+
+static void the_burst_passes_and_no_more(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client =
+        client_of_server(server, PAIRS("rate_limit.per_second", "1", "rate_limit.burst", "5", "retry.budget_min", "0"));
+    uint64_t began = test_now_ms();
+    unsigned passed = 0, refused = 0;
+
+    (void) state;
+    for (int i = 0; i < 200; i++) {
+        struct answer answer = get_as(client, "/ok", "all", i % 2 ? "critical-plus" : "sheddable");
+
+        passed += answer.err == 0;
+        refused += answer.err != 0;
+        if (answer.err)
+            is_refused(answer, MESH_ERR_RATE_LIMITED, "rate_limit.per_second 1 (burst 5)");
+    }
+    assert_in_range(passed, 5, 5 + (test_now_ms() - began) / 1000 + 1);
+    assert_int_equal(h2_server_record(server, "all").seen, passed);
+    assert_int_equal(passed + refused, 200);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+/* Several threads, several loops, as fast as they can: together they get burst + rate * time. */
+struct rush {
+    struct mesh_client *client;
+    uint64_t until_ms;
+    _Atomic unsigned passed, other;
+};
+
+static void *rush(void *user)
+{
+    struct rush *all = user;
+
+    while (test_now_ms() < all->until_ms) {
+        struct answer answer = get(all->client, "/ok", NULL);
+
+        all->passed += answer.err == 0;
+        all->other += answer.err != 0 && answer.err != MESH_ERR_RATE_LIMITED;
+    }
+    return NULL;
+}
+
+static void in_a_while_the_rate_passes(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = client_of_server(
+        server, PAIRS("rate_limit.per_second", "200", "rate_limit.burst", "10", "loops", "2", "timeout_ms", "0"));
+    struct rush all = { .client = client };
+    pthread_t threads[4];
+    uint64_t began;
+    unsigned before;
+
+    (void) state;
+    while (get(client, "/ok", NULL).err == 0)
+        continue; /* the bucket is empty from here on */
+    began = test_now_ms();
+    before = h2_server_seen(server);
+    assert_true(before >= 10);
+    all.until_ms = began + 1000;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, rush, &all), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(all.other, 0);
+    assert_int_equal(h2_server_seen(server) - before, all.passed);
+    assert_in_range(all.passed, 1, (test_now_ms() - began) * 200 / 1000 + 2);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+/* ---- criticality ---- */
+
+static void an_unknown_criticality_is_told_with_those_there_are(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = client_of_server(server, NULL);
+    static const char *const wrong[] = { "", "high", "critical plus", "CRITICAL-PLUSS" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct answer answer = get_as(client, "/ok", "wrong", wrong[i]);
+
+        ANSWER(answer, MESH_ERR_INVALID, 0, 0);
+        says(answer.detail, "x-mesh-criticality");
+        says(answer.detail, "critical-plus, critical, sheddable-plus and sheddable");
+    }
+    assert_int_equal(h2_server_record(server, "wrong").seen, 0);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void goes_on_as(struct mesh_client *client, struct h2_server *server, const char *given, const char *expected)
+{
+    struct answer answer = given ? get_as(client, "/ok", "any", given) : get(client, "/ok", "any");
+
+    ANSWER(answer, 0, 200, 1);
+    if (!expected)
+        assert_null(strstr(h2_server_record(server, "any").head, "x-mesh-criticality"));
+    else
+        says(h2_server_record(server, "any").head, expected);
+}
+
+static void the_callee_learns_the_criticality(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *usual = client_of_server(server, NULL);
+    struct mesh_client *other = client_of_server(server, PAIRS("criticality", "sheddable"));
+
+    (void) state;
+    goes_on_as(usual, server, NULL, NULL);
+    goes_on_as(usual, server, "critical", "x-mesh-criticality: critical\n");
+    goes_on_as(usual, server, "Sheddable-Plus", "x-mesh-criticality: Sheddable-Plus\n");
+    goes_on_as(other, server, NULL, "x-mesh-criticality: sheddable\n");
+    goes_on_as(other, server, "critical", "x-mesh-criticality: critical\n");
+    goes_on_as(other, server, "CRITICAL-PLUS", "x-mesh-criticality: CRITICAL-PLUS\n");
+    mesh_client_free(usual);
+    mesh_client_free(other);
+    h2_server_stop(server);
+}
+
+/* The policy's criticality decides where the request says nothing. */
+static void the_policy_s_criticality_counts(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = client_of_server(
+        server, PAIRS("criticality", "critical-plus", "breaker.max_requests", "1", "breaker.high_max_requests", "1"));
+    struct crowd high;
+
+    (void) state;
+    crowd_begin(&high, client, "/slow?ms=1000", "critical-plus", 1);
+    UNTIL(h2_server_streams(server) == 1);
+    is_refused(get(client, "/ok", NULL), MESH_ERR_OVERFLOW, "breaker.high_max_requests 1");
+    ANSWER(get_as(client, "/ok", NULL, "critical"), 0, 200, 1);
+    crowd_end(&high);
+    all_are_ok(&high);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_most_critical_passes_while_the_rest_is_full),
+        cmocka_unit_test(who_waits_is_counted_by_priority_too),
+        cmocka_unit_test(the_burst_passes_and_no_more),
+        cmocka_unit_test(in_a_while_the_rate_passes),
+        cmocka_unit_test(an_unknown_criticality_is_told_with_those_there_are),
+        cmocka_unit_test(the_callee_learns_the_criticality),
+        cmocka_unit_test(the_policy_s_criticality_counts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
