@@ -6,7 +6,7 @@
 
 const char *admission_refusal_name(enum admission_refusal refusal)
 {
-    static const char *const names[] = { "max_requests", "max_pending", "rate_limit" };
+    static const char *const names[] = { "max_requests", "max_pending", "throttle", "rate_limit" };
 
     return names[refusal];
 }
@@ -78,6 +78,75 @@ void admission_leave_waiting(const struct admission *admission)
     atomic_fetch_sub_explicit(&shared_of(admission)->pending[priority_of(admission)], 1, memory_order_relaxed);
 }
 
+/* ---- throttling ---- */
+
+static struct admission_throttles *throttles_new(void)
+{
+    struct admission_throttles *throttles = mem_zalloc(sizeof *throttles);
+
+    if (throttles)
+        pthread_mutex_init(&throttles->lock, NULL);
+    return throttles;
+}
+
+static void throttles_free(struct admission_throttles *throttles)
+{
+    if (!throttles)
+        return;
+    pthread_mutex_destroy(&throttles->lock);
+    mem_free(throttles);
+}
+
+static bool is_held_back(const struct admission *admission)
+{
+    const struct policy_throttle *policy = &policy_of(admission)->throttle;
+    struct admission_throttles *throttles = shared_of(admission)->throttles;
+    struct loop *loop = admission->cluster->env.loop;
+    bool held_back;
+
+    pthread_mutex_lock(&throttles->lock);
+    held_back = throttle_holds_back(&throttles->by_criticality[admission->criticality], policy, admission->criticality,
+                                    loop_now_us(loop), loop_rand(loop));
+    pthread_mutex_unlock(&throttles->lock);
+    return held_back;
+}
+
+static int32_t pass_throttle(const struct admission *admission, struct fault *fault)
+{
+    if (!policy_of(admission)->throttle.adaptive || !is_held_back(admission))
+        return 0;
+    fault_set(fault, MESH_ERR_THROTTLED,
+              "throttle.adaptive spares it some of the %s requests, since it turned many away lately; nothing was sent",
+              policy_criticality_name(admission->criticality));
+    return refused(admission, REFUSED_BY_THROTTLE, MESH_ERR_THROTTLED);
+}
+
+bool admission_listens(const struct admission *admission)
+{
+    return admission->cluster && policy_of(admission)->throttle.adaptive;
+}
+
+static void tell_throttle(const struct admission *admission, void (*tell)(struct throttle *throttle, uint64_t now_us))
+{
+    struct admission_throttles *throttles = shared_of(admission)->throttles;
+
+    if (!policy_of(admission)->throttle.adaptive)
+        return;
+    pthread_mutex_lock(&throttles->lock);
+    tell(&throttles->by_criticality[admission->criticality], loop_now_us(admission->cluster->env.loop));
+    pthread_mutex_unlock(&throttles->lock);
+}
+
+void admission_sent(const struct admission *admission)
+{
+    tell_throttle(admission, throttle_sent);
+}
+
+void admission_turned_away(const struct admission *admission)
+{
+    tell_throttle(admission, throttle_turned_away);
+}
+
 /* ---- the rate limit ---- */
 
 static int32_t take_token(const struct admission *admission, struct fault *fault)
@@ -104,7 +173,9 @@ int32_t admission_enter(struct admission *admission, struct cluster *cluster, st
         admission->cluster = NULL;
         return err;
     }
-    err = take_token(admission, fault);
+    err = pass_throttle(admission, fault);
+    if (!err)
+        err = take_token(admission, fault);
     if (err)
         admission_leave(admission);
     return err;
@@ -116,6 +187,25 @@ void admission_leave(struct admission *admission)
         return;
     leave_breaker(admission);
     admission->cluster = NULL;
+}
+
+int32_t admission_prepare(struct cluster_shared *shared, const struct policy *policy)
+{
+    struct admission_throttles *none = NULL, *throttles;
+
+    if (!policy->throttle.adaptive || shared->admission.throttles)
+        return 0;
+    throttles = throttles_new();
+    if (!throttles)
+        return MESH_ERR_NOMEM;
+    if (!atomic_compare_exchange_strong(&shared->admission.throttles, &none, throttles))
+        throttles_free(throttles); /* another loop was first */
+    return 0;
+}
+
+void admission_shared_free(struct admission_shared *shared)
+{
+    throttles_free(shared->throttles);
 }
 
 void admission_adopt(struct cluster *cluster)

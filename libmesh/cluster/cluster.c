@@ -42,7 +42,8 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     cluster->rebuild.run = cluster_on_rebuild;
     cluster->sweep.run = cluster_on_sweep;
     shared->limits.max_connections = entry->cluster->policy.breaker.max_connections;
-    if (cluster_take_set(cluster, entry->endpoints, false) != 0 || !cluster_build_view(cluster)) {
+    if (admission_prepare(shared, &entry->cluster->policy) != 0 ||
+        cluster_take_set(cluster, entry->endpoints, false) != 0 || !cluster_build_view(cluster)) {
         cluster_unref(cluster);
         return MESH_ERR_NOMEM;
     }
@@ -121,6 +122,10 @@ int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
     bool replace = new_conf && !same_transport(entry->cluster, cluster->conf);
     int32_t err = 0;
 
+    if (new_conf)
+        err = admission_prepare(cluster->shared, &entry->cluster->policy);
+    if (err)
+        return err;
     if (replace || entry->endpoints != cluster->set)
         err = cluster_take_set(cluster, entry->endpoints, replace);
     if (err)

@@ -30,6 +30,7 @@ void cluster_shared_unref(struct cluster_shared *shared)
 {
     if (!shared || atomic_fetch_sub(&shared->refs, 1) != 1)
         return;
+    admission_shared_free(&shared->admission);
     map_free(&shared->stats);
     pthread_mutex_destroy(&shared->lock);
     mem_free(shared);

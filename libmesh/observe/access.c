@@ -23,6 +23,7 @@ static const struct {
     { FLAG_RATE_LIMITED, "RL" },
     { FLAG_PROTOCOL_ERROR, "UPE" },
     { FLAG_DNS_FAILURE, "DF" },
+    { FLAG_DROP_OVERLOAD, "DO" },
 };
 
 static void put_flags(struct line *line, uint32_t flags)

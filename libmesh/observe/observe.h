@@ -75,6 +75,7 @@ enum {
     FLAG_RATE_LIMITED = 1 << 12,         /* RL */
     FLAG_DNS_FAILURE = 1 << 13,          /* DF */
     FLAG_RETRY_BUDGET = 1 << 14,         /* URX too: the budget said no */
+    FLAG_DROP_OVERLOAD = 1 << 15,        /* DO */
 };
 
 struct observe_access {

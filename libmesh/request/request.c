@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "request/overload.h"
 #include "request/state.h"
 
 /* Which states may follow which; a bit per state. REQUEST_DONE may follow any. */
@@ -123,6 +124,7 @@ void request_end(struct request *request, int32_t err, const char *why)
 {
     if (request->state == REQUEST_DONE)
         return;
+    overload_hear_timeout(request, err);
     if (request->attempt.endpoint)
         fault_set(&request->response->fault, err, "%s", why);
     else
@@ -161,6 +163,7 @@ static void on_deadline(struct loop_timer *timer)
 
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why)
 {
+    overload_hear_timeout(request, err);
     request->response->fault = *why;
     request->response->fault.code = err;
     /* A stream whose head the application has seen cannot begin anew. */
@@ -201,6 +204,7 @@ void request_attempt_opened(struct request *request)
     uint32_t try_ms = request->conf->policy.retry.per_try_timeout_ms;
 
     request_set_state(request, REQUEST_OPEN);
+    admission_sent(&request->admission);
     if (try_ms > 0)
         request_pause(request, on_try_timeout, loop_now_us(request->env->loop) + try_ms * US_PER_MS);
 }
@@ -210,7 +214,10 @@ void request_attempt_head(struct request *request, bool end)
     uint64_t idle_ms = request->conf->policy.stream_idle_ms;
 
     (void) end;
-    if (request->attempt.given_up || again_after_head(request))
+    if (request->attempt.given_up)
+        return;
+    overload_hear_head(request);
+    if (again_after_head(request))
         return;
     request_set_state(request, REQUEST_READING);
     if (is_collected(request))
@@ -234,6 +241,7 @@ void request_attempt_data(struct request *request)
 
 void request_attempt_done(struct request *request)
 {
+    overload_hear_trailers(request);
     if (is_collected(request) && again_after_trailers(request))
         return;
     attempt_end(request, again_outcome(request));

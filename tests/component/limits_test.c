@@ -198,6 +198,92 @@ static void in_a_while_the_rate_passes(void **state)
     h2_server_stop(server);
 }
 
+/* ---- throttling ---- */
+
+/* The server turns all of them away; how many of n reach it. */
+static unsigned reach(struct mesh_client *client, struct h2_server *server, const char *path, unsigned n)
+{
+    unsigned before = h2_server_seen(server);
+
+    for (unsigned i = 0; i < n; i++) {
+        struct answer answer = get(client, path, NULL);
+
+        if (answer.err)
+            is_refused(answer, MESH_ERR_THROTTLED, "throttle.adaptive");
+    }
+    return h2_server_seen(server) - before;
+}
+
+static void who_turns_requests_away_is_spared(void **state)
+{
+    static const char *const overloaded[] = { "/status?code=429", "/status?code=503&after=0" };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof overloaded / sizeof *overloaded; i++) {
+        struct h2_server *server = h2_server_start(NULL);
+        struct mesh_client *client = client_of_server(server, PAIRS("throttle.adaptive", "on", "retry.attempts", "1"));
+
+        assert_in_range(reach(client, server, overloaded[i], 2000), 100, 500);
+        mesh_client_free(client);
+        h2_server_stop(server);
+    }
+}
+
+static void who_is_broken_is_not(void **state)
+{
+    static const char *const broken[] = { "/status?code=503", "/status?code=500", "/status?code=404" };
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = client_of_server(server, PAIRS("throttle.adaptive", "on", "retry.attempts", "1"));
+
+    (void) state;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        assert_int_equal(reach(client, server, broken[i], 200), 200);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void no_answer_in_time_is_being_turned_away(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = client_of_server(server, PAIRS("throttle.adaptive", "on", "retry.attempts", "1",
+                                                                "timeout_ms", "0", "throttle.max_percent", "100"));
+    unsigned throttled = 0;
+
+    (void) state;
+    ANSWER(get(client, "/ok", NULL), 0, 200, 1);
+    for (int i = 0; i < 2000 && throttled == 0; i++) {
+        struct ask ask = { 0 };
+        struct answer answer;
+
+        ask_for(&ask, "/never", NULL)->opts.timeout_ms = 2;
+        answer = call(client, &ask);
+        throttled += answer.err == MESH_ERR_THROTTLED;
+        assert_true(answer.err == MESH_ERR_THROTTLED || answer.err == MESH_ERR_TIMEOUT);
+    }
+    assert_int_equal(throttled, 1);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void sparing_ends_when_requests_are_taken_again(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = client_of_server(server, PAIRS("throttle.adaptive", "on", "retry.attempts", "1"));
+    unsigned in_a_row = 0;
+
+    (void) state;
+    reach(client, server, "/status?code=429", 1000);
+    for (unsigned i = 0; i < 100000 && in_a_row < 500; i++) {
+        struct answer answer = get(client, "/ok", NULL);
+
+        in_a_row = answer.err == 0 ? in_a_row + 1 : 0;
+        assert_true(answer.err == 0 || answer.err == MESH_ERR_THROTTLED);
+    }
+    assert_int_equal(in_a_row, 500);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
 /* ---- criticality ---- */
 
 static void an_unknown_criticality_is_told_with_those_there_are(void **state)
@@ -274,6 +360,10 @@ int main(void)
         cmocka_unit_test(who_waits_is_counted_by_priority_too),
         cmocka_unit_test(the_burst_passes_and_no_more),
         cmocka_unit_test(in_a_while_the_rate_passes),
+        cmocka_unit_test(who_turns_requests_away_is_spared),
+        cmocka_unit_test(who_is_broken_is_not),
+        cmocka_unit_test(no_answer_in_time_is_being_turned_away),
+        cmocka_unit_test(sparing_ends_when_requests_are_taken_again),
         cmocka_unit_test(an_unknown_criticality_is_told_with_those_there_are),
         cmocka_unit_test(the_callee_learns_the_criticality),
         cmocka_unit_test(the_policy_s_criticality_counts),

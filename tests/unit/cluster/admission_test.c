@@ -178,6 +178,89 @@ static void no_token_is_taken_for_who_is_refused(void **state)
     end(&f);
 }
 
+/* ---- throttling ---- */
+
+/* The whole way of requests that are all turned away, all in one second of the loop's time. */
+static unsigned pass_of(struct fixture *f, enum policy_criticality criticality, unsigned n)
+{
+    unsigned passed = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct admission admission = { .criticality = criticality };
+        struct fault fault;
+        int32_t err = admission_enter(&admission, f->cluster, &fault);
+
+        if (err) {
+            MESH_ERR(MESH_ERR_THROTTLED, err);
+            assert_non_null(strstr(fault.text, "throttle.adaptive"));
+            assert_non_null(strstr(fault.text, policy_criticality_name(criticality)));
+            continue;
+        }
+        passed++;
+        assert_true(admission_listens(&admission));
+        admission_sent(&admission);
+        admission_turned_away(&admission);
+        admission_leave(&admission);
+    }
+    return passed;
+}
+
+static void throttling_is_per_criticality(void **state)
+{
+    struct fixture f = { .conf = conf_new() };
+
+    (void) state;
+    f.conf->policy.throttle = (struct policy_throttle){ .adaptive = true, .max_percent = 90 };
+    begin(&f);
+    assert_in_range(pass_of(&f, CRITICALITY_SHEDDABLE, 1000), 50, 160);
+    assert_true(refused(&f, REFUSED_BY_THROTTLE) >= 840);
+    assert_int_equal(pass_of(&f, CRITICALITY_CRITICAL_PLUS, 5), 5);
+    end(&f);
+}
+
+static void throttling_that_is_off_hears_nothing(void **state)
+{
+    struct fixture f = { .conf = conf_new() };
+    struct admission admission = { .criticality = CRITICALITY_CRITICAL };
+    struct fault fault;
+
+    (void) state;
+    begin(&f);
+    assert_false(admission_listens(&admission));
+    MESH_OK(admission_enter(&admission, f.cluster, &fault));
+    assert_false(admission_listens(&admission));
+    admission_sent(&admission);
+    admission_turned_away(&admission);
+    assert_null(f.cluster->shared->admission.throttles);
+    admission_leave(&admission);
+    end(&f);
+}
+
+static void throttling_may_be_switched_at_any_time(void **state)
+{
+    struct fixture f = { .conf = conf_new() };
+    struct model_cluster *with = conf_new();
+    struct model_entry entry = { with, NULL };
+
+    (void) state;
+    with->policy.throttle = (struct policy_throttle){ .adaptive = true, .max_percent = 100 };
+    begin(&f);
+    entry.endpoints = f.cluster->set;
+    MESH_OK(cluster_update(f.cluster, &entry));
+    assert_true(pass_of(&f, CRITICALITY_CRITICAL, 100) < 100);
+    entry.cluster = f.conf;
+    MESH_OK(cluster_update(f.cluster, &entry));
+    for (int i = 0; i < 100; i++) {
+        struct admission admission = { .criticality = CRITICALITY_CRITICAL };
+        struct fault fault;
+
+        MESH_OK(admission_enter(&admission, f.cluster, &fault));
+        admission_leave(&admission);
+    }
+    model_cluster_unref(with);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +268,9 @@ int main(void)
         LEAK_TEST(waiting_attempts_are_counted_by_priority),
         LEAK_TEST(the_rate_limit_says_its_key),
         LEAK_TEST(no_token_is_taken_for_who_is_refused),
+        LEAK_TEST(throttling_is_per_criticality),
+        LEAK_TEST(throttling_that_is_off_hears_nothing),
+        LEAK_TEST(throttling_may_be_switched_at_any_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,7 @@ static void test_flags_have_envoys_names(void **state)
         { FLAG_RETRY_LIMIT | FLAG_RETRY_BUDGET, "URX" },
         { FLAG_NO_HEALTHY_UPSTREAM, "UH" },
         { FLAG_DNS_FAILURE, "DF" },
+        { FLAG_DROP_OVERLOAD, "DO" },
         { FLAG_UPSTREAM_TIMEOUT | FLAG_REMOTE_RESET, "UT,UR" },
     };
 
