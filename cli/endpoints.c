@@ -25,7 +25,7 @@ static enum colour colour_of(const char *state)
 {
     if (strcmp(state, "connected") == 0 || strcmp(state, "ready") == 0)
         return COLOUR_GOOD;
-    if (strcmp(state, "failed") == 0 || strcmp(state, "withdrawn") == 0)
+    if (strcmp(state, "failed") == 0 || strcmp(state, "unhealthy") == 0 || strcmp(state, "withdrawn") == 0)
         return COLOUR_BAD;
     if (strcmp(state, "connecting") == 0 || strcmp(state, "pending") == 0)
         return COLOUR_CHANGING;
@@ -34,16 +34,19 @@ static enum colour colour_of(const char *state)
 
 static void add_endpoint(struct table *table, const json_t *endpoint, const char *source)
 {
+    bool unhealthy = strcmp(text_at(endpoint, "health"), "unhealthy") == 0;
+    const char *state = unhealthy ? "unhealthy" : text_at(endpoint, "state");
+
     table_row(table);
     table_cell(table, text_at(endpoint, "address"), COLOUR_NONE);
     table_cell(table, text_at(endpoint, "zone"), COLOUR_NONE);
-    table_cell(table, text_at(endpoint, "state"), colour_of(text_at(endpoint, "state")));
+    table_cell(table, state, colour_of(state));
     table_cell(table, source, COLOUR_NONE);
     table_number(table, number_at(endpoint, "weight"));
     table_number(table, number_at(endpoint, "priority"));
     table_number(table, number_at(endpoint, "connections"));
     table_cell(table, text_at(endpoint, "hostname"), COLOUR_NONE);
-    table_cell(table, text_at(endpoint, "reason"), COLOUR_FAINT);
+    table_cell(table, text_at(endpoint, unhealthy ? "health_reason" : "reason"), COLOUR_FAINT);
 }
 
 static void print_head(const json_t *service)

@@ -21,6 +21,18 @@ static void write_error(struct json_writer *w, const struct fault *fault)
     json_end(w, '}');
 }
 
+static void write_health(struct json_writer *w, const struct endpoint *endpoint)
+{
+    bool off = endpoint->cluster->conf->policy.health.kind == HEALTH_OFF;
+    char why[FAULT_TEXT];
+    enum health_state state = endpoint_health(endpoint, why);
+
+    json_key(w, "health");
+    json_quoted(w, off ? "off" : health_state_name(state));
+    json_key(w, "health_reason");
+    json_quoted(w, why);
+}
+
 static void write_endpoint(struct json_writer *w, const struct endpoint *endpoint)
 {
     struct pool_state state = { .health = POOL_IDLE, .protocol = "" };
@@ -44,6 +56,7 @@ static void write_endpoint(struct json_writer *w, const struct endpoint *endpoin
     json_quoted(w, state.health == POOL_FAILED ? state.fault->text : "");
     json_key(w, "protocol");
     json_quoted(w, state.protocol);
+    write_health(w, endpoint);
     json_key(w, "connections");
     json_number(w, state.connections);
     json_key(w, "active");
@@ -103,6 +116,14 @@ struct getting {
 /* How often the state is looked at while somebody waits to read it. */
 #define LOOK_EVERY_US (5 * US_PER_MS)
 
+static bool is_checked(const struct endpoint *endpoint)
+{
+    char why[FAULT_TEXT];
+
+    return endpoint->cluster->conf->policy.health.kind == HEALTH_OFF ||
+           endpoint_health(endpoint, why) != HEALTH_UNKNOWN;
+}
+
 static bool is_settled(struct endpoint *endpoint)
 {
     enum pool_health health;
@@ -112,7 +133,7 @@ static bool is_settled(struct endpoint *endpoint)
     health = pool_state(endpoint->pool).health;
     if (health == POOL_IDLE)
         pool_warm(endpoint->pool);
-    return health != POOL_IDLE && health != POOL_CONNECTING;
+    return health != POOL_IDLE && health != POOL_CONNECTING && is_checked(endpoint);
 }
 
 static bool all_settled(struct cluster *cluster)

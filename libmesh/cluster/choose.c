@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which endpoint gets an attempt: one that is due to be tried out, else the balancer's choice in the zone. */
+#include "cluster/checker.h"
 #include "cluster/state.h"
 
 /* One endpoint alone that is down is no panic, only a failure that its requests tell. */
@@ -137,6 +138,14 @@ static struct endpoint *choose_in(struct cluster *cluster, struct zone *zone, co
     return pick(cluster, zone, &balance, tried);
 }
 
+/* The loop that checks has found something, or has stopped to check. */
+static void heed_news(struct cluster *cluster)
+{
+    checker_attend(cluster);
+    if (!cluster_build_view(cluster))
+        cluster_health_changed(cluster); /* tried again at the end of the turn */
+}
+
 static int32_t open_pool(struct endpoint *endpoint, struct fault *fault)
 {
     int32_t err = endpoint_open_pool(endpoint, fault);
@@ -152,6 +161,8 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
     uint64_t now = loop_now_us(cluster->env.loop);
     struct zone *zone;
 
+    if (checker_has_news(cluster))
+        heed_news(cluster);
     if (now >= cluster->look_us)
         look(cluster, now);
     zone = zone_choose(cluster, hint, now);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "cluster/checker.h"
 #include "cluster/state.h"
 
 static const struct balance_ops *balance_of(const struct model_cluster *conf)
@@ -47,6 +48,7 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
         cluster_unref(cluster);
         return MESH_ERR_NOMEM;
     }
+    checker_attend(cluster);
     *out = cluster;
     return 0;
 }
@@ -67,6 +69,7 @@ void cluster_unref(struct cluster *cluster)
 {
     if (!cluster || --cluster->refs > 0)
         return;
+    checker_end(cluster);
     free_endpoints(&cluster->endpoints);
     free_endpoints(&cluster->leaving);
     loop_undefer(&cluster->rebuild);
@@ -139,6 +142,7 @@ int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
     }
     if (new_conf)
         adopt_conf(cluster, entry->cluster);
+    checker_attend(cluster);
     if (!cluster_build_view(cluster))
         cluster_health_changed(cluster); /* tried again at the end of the turn */
     if (cluster->set->state != ENDPOINTS_PENDING)
@@ -148,6 +152,8 @@ int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
 
 void cluster_drain(struct cluster *cluster)
 {
+    cluster->draining = true;
+    checker_end(cluster);
     LIST_EACH(link, &cluster->endpoints) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
 
@@ -168,6 +174,8 @@ static void close_endpoints(struct list *endpoints, int32_t err, const char *why
 
 void cluster_close(struct cluster *cluster, int32_t err, const char *why)
 {
+    cluster->draining = true;
+    checker_end(cluster);
     close_endpoints(&cluster->endpoints, err, why);
     close_endpoints(&cluster->leaving, err, why);
 }

@@ -3,7 +3,7 @@
  * loops of a client share of it is in struct cluster_shared (atomics).
  *
  * Vocabulary
- *   in doubt  its last connecting failed, or its connections are silent (pool/pool.h)
+ *   in doubt  its last connecting failed, its connections are silent (pool/pool.h), or active checks say that it is unhealthy
  *   isolated  its attempts failed: left out for a while (outlier.h)
  *   usable    neither
  *   panic     nobody is usable: everybody gets requests, since a client never causes the outage
@@ -16,6 +16,7 @@
 #include "balance/balance.h"
 #include "cluster/admission.h"
 #include "cluster/budget.h"
+#include "cluster/health.h"
 #include "cluster/latency.h"
 #include "cluster/outlier.h"
 #include "cluster/priority.h"
@@ -31,7 +32,9 @@ struct endpoint_stats {
     struct balance_endpoint balance;
     _Atomic uint32_t refs;
     _Atomic uint64_t attempts, failures;
-    char address[]; /* "10.0.0.7:8080" */
+    _Atomic uint32_t health; /* enum health_state */
+    char *health_why;        /* of HEALTH_UNHEALTHY, with the lock of cluster_shared; NULL: none */
+    char address[];          /* "10.0.0.7:8080" */
 };
 
 struct cluster_shared {
@@ -40,6 +43,8 @@ struct cluster_shared {
     uint64_t subset; /* what the client's order of preference comes from (balance/subset.c) */
     struct admission_shared admission;
     struct budget budget;
+    _Atomic(struct cluster *) checker; /* whose loop checks the endpoints; NULL: nobody's */
+    _Atomic uint32_t health_version;   /* raised when a check changes who is usable, and when nobody checks any more */
     pthread_mutex_t lock;
     struct map stats; /* struct endpoint_stats by address, with the lock */
     char name[];
@@ -52,11 +57,13 @@ void cluster_shared_unref(struct cluster_shared *shared);
 /* ---- endpoints ---- */
 
 struct cluster;
+struct check;
 
 struct endpoint {
     struct cluster *cluster;
     struct endpoint_stats *stats;
     struct pool *pool;          /* made at first use */
+    struct check *check;        /* NULL: this loop does not check it */
     struct model_cluster *conf; /* what the pool was made by: a reference */
     struct addr addrs[2];
     size_t n_addrs;
@@ -108,8 +115,10 @@ struct cluster {
     struct list waiters;
     struct loop_later rebuild;
     struct loop_later sweep;
-    uint32_t refs; /* requests, and the client */
+    uint32_t refs;        /* requests, and the client */
+    uint32_t health_seen; /* version that the view was made with */
     bool panicking;
+    bool draining;
     uint64_t wanted_us; /* when the source was last told that somebody uses it; the client's */
     struct list link;   /* the client's */
 };
@@ -148,6 +157,9 @@ void cluster_forget(struct cluster_waiter *waiter);
 
 /* The endpoint's pool, made if needed: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
 int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault);
+
+/* What active checks say, and why if that is HEALTH_UNHEALTHY. */
+enum health_state endpoint_health(const struct endpoint *endpoint, char why[FAULT_TEXT]);
 
 /* How an attempt ended, as far as the endpoint is concerned. */
 enum attempt_outcome {

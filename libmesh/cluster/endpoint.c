@@ -2,6 +2,7 @@
 /* One endpoint in one loop: its pool, the attempts on it, and what they tell about it. */
 #include <string.h>
 
+#include "cluster/checker.h"
 #include "cluster/state.h"
 
 /* How often the silence limit follows the latencies. */
@@ -53,6 +54,7 @@ struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoi
 void endpoint_free(struct endpoint *endpoint)
 {
     list_remove(&endpoint->link);
+    check_free(endpoint->check);
     endpoint_leave_troubled(endpoint);
     mem_free(endpoint->outlier);
     pool_free(endpoint->pool);
@@ -106,7 +108,7 @@ static struct net_tls_conf tls_conf_of(const struct model_cluster *conf)
     };
 }
 
-static int32_t need_tls(struct cluster *cluster, struct fault *fault)
+int32_t cluster_need_tls(struct cluster *cluster, struct fault *fault)
 {
     struct net_tls_conf tls = tls_conf_of(cluster->conf);
 
@@ -144,7 +146,7 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
 
     if (endpoint->pool)
         return 0;
-    err = need_tls(cluster, fault);
+    err = cluster_need_tls(cluster, fault);
     if (err)
         return err;
     conf.tls = cluster->tls;
@@ -159,6 +161,8 @@ bool endpoint_in_doubt(const struct endpoint *endpoint)
 {
     enum pool_health health;
 
+    if (atomic_load_explicit(&endpoint->stats->health, memory_order_relaxed) == HEALTH_UNHEALTHY)
+        return true;
     if (!endpoint->pool)
         return false;
     health = pool_state(endpoint->pool).health;
@@ -186,6 +190,7 @@ void endpoint_remove(struct endpoint *endpoint)
 {
     endpoint->removed = true;
     endpoint->home = NULL;
+    check_free(endpoint->check);
     endpoint_leave_troubled(endpoint);
     if (endpoint->pool)
         pool_drain(endpoint->pool);

@@ -75,6 +75,7 @@ void cluster_stats_put(struct cluster_shared *shared, struct endpoint_stats *sta
     pthread_mutex_lock(&shared->lock);
     if (atomic_fetch_sub(&stats->refs, 1) == 1) {
         map_remove(&shared->stats, stats->address, strlen(stats->address));
+        mem_free(stats->health_why);
         mem_free(stats);
     }
     pthread_mutex_unlock(&shared->lock);

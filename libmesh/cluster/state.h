@@ -26,6 +26,9 @@ bool endpoint_usable_but_for_rate(const struct endpoint *endpoint);
 bool endpoint_is_idle(const struct endpoint *endpoint);
 void endpoint_remove(struct endpoint *endpoint);
 
+/* The cluster's TLS, made if it has one: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
+int32_t cluster_need_tls(struct cluster *cluster, struct fault *fault);
+
 /* isolation.c */
 /* An attempt on it has ended. */
 void endpoint_judge(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t now_us);

@@ -269,6 +269,18 @@ static void do_kill(struct stream *stream)
     stream->conn->dead = true;
 }
 
+static void do_health(struct stream *stream)
+{
+    struct h2_server *server = stream->conn->server;
+    unsigned status;
+
+    pthread_mutex_lock(&server->lock);
+    status = server->health;
+    pthread_mutex_unlock(&server->lock);
+    if (status > 0)
+        answer(stream, status, NULL, false);
+}
+
 static void do_nothing(struct stream *stream)
 {
     (void) stream;
@@ -281,13 +293,21 @@ static const struct behaviour {
     bool only_first;  /* `first` counts */
     bool whole_first; /* acts when the request's body has ended */
 } behaviours[] = {
-    { "ok", answer_ok, false, false, true },    { "echo", do_echo, false, false, false },
-    { "take", do_echo, false, false, true },    { "early", do_early, false, false, false },
-    { "give", do_give, false, false, true },    { "never", do_nothing, false, true, false },
-    { "slow", answer_ok, false, false, true },  { "status", do_status, false, true, false },
-    { "reset", do_reset, false, true, false },  { "refuse", do_refuse, true, true, false },
-    { "goaway", do_goaway, true, true, false }, { "kill", do_kill, false, true, false },
+    { "ok", answer_ok, false, false, true },
+    { "echo", do_echo, false, false, false },
+    { "take", do_echo, false, false, true },
+    { "early", do_early, false, false, false },
+    { "give", do_give, false, false, true },
+    { "never", do_nothing, false, true, false },
+    { "slow", answer_ok, false, false, true },
+    { "status", do_status, false, true, false },
+    { "reset", do_reset, false, true, false },
+    { "refuse", do_refuse, true, true, false },
+    { "goaway", do_goaway, true, true, false },
+    { "kill", do_kill, false, true, false },
     { "hang", do_hang, false, true, false },
+    { "health", do_health, false, false, true },
+    { "grpc.health.v1.Health/Check", do_health, false, false, true },
 };
 
 static const struct behaviour *behaviour_of(const struct stream *stream)
@@ -314,11 +334,14 @@ static void act(struct stream *stream)
 static void begin(struct stream *stream)
 {
     const struct behaviour *behaviour;
-    unsigned before = note_seen(stream);
     uint64_t first, wait;
+    unsigned before;
 
     snprintf(stream->behaviour, sizeof stream->behaviour, "%.*s", (int) strcspn(stream->path + 1, "?"),
              stream->path + 1);
+    if (strcmp(stream->behaviour, "health") == 0 && !stream->request_id[0])
+        snprintf(stream->request_id, sizeof stream->request_id, "health");
+    before = note_seen(stream);
     behaviour = behaviour_of(stream);
     first = argument(stream, "first");
     if (behaviour->only_first && first > 0 && before >= first) {

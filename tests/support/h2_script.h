@@ -19,7 +19,7 @@ struct stream {
     struct stream *next;
     struct conn *conn;
     int32_t id;
-    char path[160], request_id[ID_TEXT], attempt[16], behaviour[24], head[640];
+    char path[160], request_id[ID_TEXT], attempt[16], behaviour[32], head[640];
     uint64_t due_ms; /* 0: not waiting */
     bool answered, body_ended, executed;
     uint64_t received, sum;
@@ -51,7 +51,7 @@ struct h2_server {
 
     pthread_mutex_t lock; /* what follows */
     bool stop;
-    unsigned seen, accepted, open, n_streams;
+    unsigned seen, accepted, open, n_streams, health;
     struct {
         char id[ID_TEXT];
         struct h2_record record;

@@ -245,6 +245,7 @@ struct h2_server *h2_server_start(const struct h2_server_conf *conf)
         server->conf = *conf;
     snprintf(server->name, sizeof server->name, "%s", server->conf.name ? server->conf.name : "server");
     pthread_mutex_init(&server->lock, NULL);
+    server->health = 200;
     if (server->conf.unix_path)
         listen_unix(server);
     else
@@ -296,6 +297,13 @@ struct h2_record h2_server_record(struct h2_server *server, const char *id)
     record = *h2_script_record(server, id);
     pthread_mutex_unlock(&server->lock);
     return record;
+}
+
+void h2_server_set_health(struct h2_server *server, unsigned status)
+{
+    pthread_mutex_lock(&server->lock);
+    server->health = status;
+    pthread_mutex_unlock(&server->lock);
 }
 
 unsigned h2_server_seen(struct h2_server *server)

@@ -16,6 +16,8 @@
  *   refuse      RST_STREAM(REFUSED_STREAM), not executed; after that 200
  *   goaway      GOAWAY that does not cover the stream, not executed; after that 200
  *   kill        closes the connection; after that 200
+ *   health      what h2_server_set_health() says; counted as "health" if it has no x-id. The same without a
+ *               body for grpc.health.v1.Health/Check, which is no gRPC then
  * "status" takes `h=name:value` and `t=name:value`, a header and a trailer of that answer.
  * `first`: how many requests of one x-id get what is named before "after that"; 0: all of them. `delay`: ms before any of it. */
 #ifndef SUPPORT_H2_SERVER_H
@@ -54,6 +56,8 @@ struct h2_record {
         [640]; /* the last one's headers, a line each: "name: value\n", with "!" after those that HPACK never indexes */
 };
 struct h2_record h2_server_record(struct h2_server *server, const char *id);
+/* The status of "/health", 200 at first; 0: no answer. */
+void h2_server_set_health(struct h2_server *server, unsigned status);
 unsigned h2_server_seen(struct h2_server *server);     /* requests in all */
 unsigned h2_server_accepted(struct h2_server *server); /* connections in all */
 unsigned h2_server_open(struct h2_server *server);     /* connections now */
