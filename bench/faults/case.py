@@ -7,7 +7,6 @@ import shutil
 import time
 from dataclasses import dataclass, field
 
-from clients import TIMEOUT_MS
 from outcome import Outcome, read_ledger, read_records
 from servers import Server
 
@@ -27,6 +26,8 @@ class Options:
     method: str = "GET"
     attempts: int = 0
     marked: str = ""
+    timeout_ms: int = 1000
+    try_timeout_ms: int = 300
     own_zone: str = "a"
     mesh: dict = field(default_factory=dict)
 
@@ -70,6 +71,8 @@ class Case:
     method = "GET"
     attempts = 0
     marked = ""
+    timeout_ms = 1000  # of a request, for everybody
+    try_timeout_ms = 300  # of a try, for those who have such a thing by default
     mesh = {}  # more configuration of libmesh
     rate = None  # requests a second; None: that of the command line
     settings = {}  # more of the servers
@@ -109,6 +112,10 @@ class Case:
 
     # ---- running it ----
 
+    def options(self):
+        names = ("method", "attempts", "marked", "timeout_ms", "try_timeout_ms", "mesh")
+        return Options(self.phases(), 0, **{name: getattr(self, name) for name in names})
+
     def seconds(self):
         return sum(seconds for _, seconds in self.phases())
 
@@ -126,14 +133,14 @@ class Case:
         folder.mkdir(parents=True)
         with contextlib.ExitStack() as resources:
             servers = self.make_servers(programs / "server", folder, resources)
-            options = Options(self.phases(), 0, self.method, self.attempts, self.marked, "a", self.mesh)
+            options = self.options()
             client = kind(programs, folder, random.sample(servers, len(servers)), options)
             client.prepare(resources)
             options.begin_us = int((time.monotonic() + START) * 1e6)
             stage = Stage(servers, packet_filter, options.begin_us)
             with client.running() as process:
                 self.play(stage)
-                code = process.wait(self.seconds() - stage.now() + TIMEOUT_MS / 1e3 + 20)
+                code = process.wait(self.seconds() - stage.now() + self.timeout_ms / 1e3 + 20)
             if code != 0:
                 raise RuntimeError((folder / "client.log").read_text()[-500:] or f"the client ended with {code}")
         return self.read(client, stage)

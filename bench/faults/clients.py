@@ -7,8 +7,6 @@ import subprocess
 
 from envoy import Envoy
 
-TIMEOUT_MS = 1000  # of a request, for everybody
-TRY_TIMEOUT_MS = 300  # of a try, where there is such a thing
 ATTEMPTS = 3
 
 
@@ -33,7 +31,7 @@ class Client:
     def words(self):
         phases = ",".join(f"{rate}:{seconds}" for rate, seconds in self.options.phases)
         words = [self.programs / self.program, "--phases", phases, "--out", self.records, "--begin", self.options.begin_us]
-        words += ["--method", self.options.method, "--timeout", TIMEOUT_MS, "--attempts", self.options.attempts]
+        words += ["--method", self.options.method, "--timeout", self.options.timeout_ms, "--attempts", self.options.attempts]
         if self.options.marked:
             words += ["--marked", self.options.marked]
         return words
@@ -73,7 +71,7 @@ class Naive(Client):
     program = "naive"
 
     def words(self):
-        return [*super().words(), "--endpoints", self.endpoints(), "--try-timeout", TRY_TIMEOUT_MS]
+        return [*super().words(), "--endpoints", self.endpoints(), "--try-timeout", self.options.try_timeout_ms]
 
 
 class Grpc(Client):
@@ -90,7 +88,8 @@ class BehindEnvoy(Client):
     binary = None
 
     def prepare(self, resources):
-        route = {"timeout_ms": TIMEOUT_MS, "try_timeout_ms": TRY_TIMEOUT_MS, "method": self.options.method}
+        names = ("timeout_ms", "try_timeout_ms", "method")
+        route = {name: getattr(self.options, name) for name in names}
         route["attempts"] = self.options.attempts or ATTEMPTS
         envoy = Envoy(self.binary, self.folder, self.servers, self.options.own_zone, route)
         self.port = resources.enter_context(envoy).port
@@ -98,7 +97,7 @@ class BehindEnvoy(Client):
     def words(self):
         words = super().words()
         words[words.index("--attempts") + 1] = 1
-        return [*words, "--endpoints", f"127.0.0.1:{self.port}", "--try-timeout", TIMEOUT_MS + 500]
+        return [*words, "--endpoints", f"127.0.0.1:{self.port}", "--try-timeout", self.options.timeout_ms + 500]
 
 
 CLIENTS = {"libmesh": Libmesh, "naive": Naive, "grpc": Grpc, "envoy": BehindEnvoy}

@@ -9,6 +9,7 @@ STANDSTILL = 5
 class Freeze(Case):
     load = 0.85
     slots = 2
+    mesh = {"MESH_RETRY_PER_TRY_TIMEOUT_MS": "300"}  # as the naive client and Envoy have it
     full = (5, STANDSTILL, 35)
     quick = (4, STANDSTILL, 16)
     within = 0

@@ -12,16 +12,35 @@ class Outage(Case):
     quick = (5, 12, 6)
     broken, mended = {}, {}  # settings of the servers
 
+    def __init__(self, rate, is_quick):
+        super().__init__(rate, is_quick)
+        # What a budget has in hand is little of a minute, and much of a few seconds: there it is left out.
+        self.burst = 3 if is_quick else 0
+
     def strike(self, stage):
         stage.set_all(**self.broken)
 
     def lift(self, stage):
         stage.set_all(**self.mended)
 
+    def counting_begins(self, stage):
+        """When the outage is not new any more."""
+
+    def play(self, stage):
+        stage.until(self.before)
+        stage.mark("strike")
+        self.strike(stage)
+        stage.until(self.before + self.burst)
+        stage.mark("counted")
+        self.counting_begins(stage)
+        stage.until(self.before + self.during)
+        stage.mark("lift")
+        self.lift(stage)
+
     def attempts_made(self, outcome, stage):
         """By those that started while nobody answered."""
-        records = outcome.between(outcome.marks["strike"], outcome.marks["lift"])
-        connections = outcome.bare_connections(outcome.marks["strike"], outcome.marks["lift"])
+        records = outcome.between(outcome.marks["counted"], outcome.marks["lift"])
+        connections = outcome.bare_connections(outcome.marks["counted"], outcome.marks["lift"])
         return outcome.attempts_per_request(records) + connections / len(records)
 
     def judge(self, outcome, stage):
@@ -42,6 +61,8 @@ class Refused(Outage):
         if not stage.filter:
             raise NotHere("no packet filter: nobody counts connection attempts")
         super().strike(stage)
+
+    def counting_begins(self, stage):
         stage.counts["before"] = stage.filter.dials(stage.servers)
 
     def lift(self, stage):
@@ -49,7 +70,7 @@ class Refused(Outage):
         super().lift(stage)
 
     def attempts_made(self, outcome, stage):
-        requests = outcome.between(outcome.marks["strike"], outcome.marks["lift"])
+        requests = outcome.between(outcome.marks["counted"], outcome.marks["lift"])
         return (stage.counts["after"] - stage.counts["before"]) / len(requests)
 
 

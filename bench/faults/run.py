@@ -8,22 +8,27 @@ calls this."""
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
-import platform
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
+import fail  # noqa: E402
 import freeze  # noqa: E402
+import kill  # noqa: E402
 import outage  # noqa: E402
+import silent  # noqa: E402
+import slow  # noqa: E402
+import zone  # noqa: E402
 from case import NotHere  # noqa: E402
 from clients import CLIENTS, BehindEnvoy  # noqa: E402
 from envoy import peers  # noqa: E402
 from servers import enter_namespace  # noqa: E402
 
-CASES = [*outage.CASES, *freeze.CASES]
+CASES = [case for family in (outage, freeze, kill, silent, zone, slow, fail) for case in family.CASES]
 BINS = 160  # points of a picture
 
 
@@ -98,7 +103,7 @@ def keep(case, results, arguments):
         "rate": case.rate,
         "seconds": [case.before, case.during, case.after],
         "when": time.strftime("%Y-%m-%d"),
-        "machine": {"cpus": __import__("os").cpu_count(), "kernel": platform.release()},
+        "cpus": os.cpu_count(),
         "envoy": peers.envoy_version(arguments.envoy),
         "clients": results,
     }

@@ -72,8 +72,8 @@ class Server:
         self.wait()
 
     def wait(self):
-        self.process.stdin.close()
         self.process.wait(20)
+        self.process.stdin.close()  # not before: the server ends with it
         self.process.stdout.close()
 
     def stop(self):
