@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -183,6 +184,16 @@ static inline void peer_serve(struct peer *peer, int fd)
     SSL_free(ssl);
 }
 
+/* A test may take all descriptors away for a while: accept() then fails before it has waited. */
+static inline int peer_accept(const struct peer *peer)
+{
+    int fd;
+
+    while ((fd = accept(peer->listener, NULL, NULL)) < 0 && errno == EMFILE)
+        sched_yield();
+    return fd;
+}
+
 static inline void *peer_main(void *user)
 {
     struct peer *peer = user;
@@ -193,7 +204,7 @@ static inline void *peer_main(void *user)
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, NULL);
-    while (!atomic_load(&peer->stop) && (fd = accept(peer->listener, NULL, NULL)) >= 0) {
+    while (!atomic_load(&peer->stop) && (fd = peer_accept(peer)) >= 0) {
         atomic_fetch_add(&peer->accepted, 1);
         atomic_store(&peer->connection, fd);
         if (!atomic_load(&peer->stop))
