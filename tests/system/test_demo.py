@@ -123,14 +123,14 @@ def test_interrupted(demo, name):
     running = demo()
     running.until("== .* hangs .*\n.*\n.*\n *[0-9]")
     os.killpg(running.process.pid, number)
-    assert running.wait() == 128 + number
+    assert running.wait() == 128 + number, running.text
 
 
 def test_terminal_hangs_up(demo):
     running = demo()
     running.until("== .*without a pause")
     os.killpg(running.process.pid, signal.SIGHUP)
-    assert running.wait() == 128 + signal.SIGHUP
+    assert running.wait() == 128 + signal.SIGHUP, running.text
 
 
 def test_reader_goes_away(demo):
