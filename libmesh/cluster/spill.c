@@ -2,12 +2,15 @@
 /* Demand against what a zone can do. Why it is so, with measurements: docs/architecture.md, "Zones". */
 #include "cluster/spill.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 
 #define INTERVAL_US (250 * US_PER_MS)
 #define LONGEST_US  (2 * US_PER_S)  /* with fewer answers than that nothing is judged */
 #define BASE_US     (10 * US_PER_S) /* how long one least mean is looked for */
 #define NOT_LOAD_US (5 * US_PER_S)  /* slow for so long with much less to do: that is how long it takes now */
+#define WORK_OFF_US US_PER_S
 #define LATELY_US   (5 * US_PER_S)
 #define SLACK_US    1000.0f
 #define SLOWER      2.0f
@@ -17,10 +20,13 @@
     0.1f /* of demand, a second, while less than HOME of it is kept: the limit may come from a moment's stall */
 #define HOME          0.7f
 #define RISE          0.1f /* of the part kept, a second */
+#define BETTER        0.7f
+#define SMOOTHING     0.3f
+#define NEAR          0.95f
 #define MUCH_LESS     0.8f
 #define FORGET_FACTOR 1.5f /* a limit so far above demand is none */
 
-enum { LEAST_ANSWERS = 20 };
+enum { LEAST_ANSWERS = 20, BASE_ANSWERS = 100 };
 
 void spill_wanted(struct spill *spill)
 {
@@ -53,23 +59,47 @@ static float base_of(const struct spill *spill)
     return least;
 }
 
-static void see_mean(struct spill *spill, float mean, uint64_t now_us)
+static float mean_of(const struct spill_count *count)
 {
-    if (now_us - spill->base_us >= BASE_US) {
-        for (int i = SPILL_BASES - 1; i > 0; i--)
-            spill->bases_us[i] = spill->bases_us[i - 1];
-        spill->bases_us[0] = 0;
-        spill->base_us = now_us;
-    }
-    if (spill->bases_us[0] == 0 || mean < spill->bases_us[0])
-        spill->bases_us[0] = mean;
+    return (float) count->latency_us / (float) count->measured;
+}
+
+static void take_mean(struct spill *spill, float mean, uint64_t now_us)
+{
+    bool known = spill_mean_us(spill, now_us) > 0;
+
+    spill->smooth_us = known ? spill->smooth_us + SMOOTHING * (mean - spill->smooth_us) : mean;
     spill->mean_us = mean;
     spill->mean_at_us = now_us;
 }
 
+static void keep_base(struct spill *spill, float mean, uint64_t now_us)
+{
+    if (now_us - spill->newest_us >= BASE_US) {
+        for (int i = SPILL_BASES - 1; i > 0; i--)
+            spill->bases_us[i] = spill->bases_us[i - 1];
+        spill->bases_us[0] = 0;
+        spill->newest_us = now_us;
+    }
+    if (spill->bases_us[0] == 0 || mean < spill->bases_us[0])
+        spill->bases_us[0] = mean;
+}
+
+/* The least of few answers would say less about the zone than about chance. */
+static void see_base(struct spill *spill, uint64_t now_us)
+{
+    spill->base.measured += spill->now.measured;
+    spill->base.latency_us += spill->now.latency_us;
+    if (spill->base.measured < BASE_ANSWERS || now_us - spill->base_began_us < US_PER_S)
+        return;
+    keep_base(spill, mean_of(&spill->base), now_us);
+    spill->base = (struct spill_count){ 0 };
+    spill->base_began_us = now_us;
+}
+
 float spill_mean_us(const struct spill *spill, uint64_t now_us)
 {
-    return now_us - spill->mean_at_us < LATELY_US ? spill->mean_us : 0;
+    return now_us - spill->mean_at_us < LATELY_US ? spill->smooth_us : 0;
 }
 
 /* It is slow, but not for having much to do: from now on this is normal. */
@@ -84,33 +114,58 @@ static void accept_as_normal(struct spill *spill)
 
 /* ---- the limit ---- */
 
-static bool is_congested(const struct spill *spill)
+/* Chance may make the mean of n answers so much larger: three deviations, if they are spread as exponentially distributed ones. */
+static bool is_congested(const struct spill *spill, uint32_t n)
 {
-    return spill->mean_us > SLOWER * base_of(spill) + SLACK_US;
+    float base = base_of(spill);
+
+    return base > 0 && spill->mean_us > (SLOWER + 3 / sqrtf((float) n)) * base + SLACK_US;
 }
 
+/* One measurement is rough: where it was full before counts half, unless it has become quite another zone. */
+static void find_limit(struct spill *spill)
+{
+    bool alike = spill->full > MUCH_LESS * spill->rate && spill->rate > MUCH_LESS * spill->full;
+
+    spill->full = alike ? (spill->full + spill->rate) / 2 : spill->rate;
+    spill->limit = GIVEN * spill->full;
+}
+
+/* What comes back while it is congested is what it can do. It takes a while to work off what has piled up: only then is it asked
+ * again whether that was little enough. */
 static void be_congested(struct spill *spill, uint64_t now_us)
 {
-    float limit = GIVEN * spill->rate;
-
     if (spill->congested_us == 0) {
-        spill->congested_us = now_us;
+        spill->congested_us = spill->limited_us = now_us;
         spill->congested_rate = spill->rate;
+        find_limit(spill);
+        return;
     }
     if (now_us - spill->congested_us >= NOT_LOAD_US && spill->rate < MUCH_LESS * spill->congested_rate) {
         accept_as_normal(spill);
         return;
     }
-    if (spill->limit == 0 || limit < spill->limit)
-        spill->limit = limit;
+    if (now_us - spill->limited_us < WORK_OFF_US)
+        return;
+    spill->limited_us = now_us;
+    if (GIVEN * spill->rate < spill->limit)
+        find_limit(spill);
 }
 
-static void be_well(struct spill *spill, float seconds, float demand)
+/* The longer it is well, the faster the limit grows; slowly near where it was full. */
+static void be_well(struct spill *spill, float seconds, float demand, uint64_t now_us)
 {
+    float well_s;
+    bool near;
+
+    if (spill->congested_us > 0 || spill->well_us == 0)
+        spill->well_us = now_us;
     spill->congested_us = 0;
     if (spill->limit == 0)
         return;
-    spill->limit += GROWTH * seconds * spill->limit;
+    well_s = (float) (now_us - spill->well_us) / (float) US_PER_S;
+    near = spill->limit > NEAR * spill->full && spill->limit * NEAR < spill->full;
+    spill->limit += (near ? GROWTH : GROWTH * (1 + well_s)) * seconds * spill->limit;
     if (spill->limit < HOME * demand)
         spill->limit += RETURN * seconds * demand;
     if (spill->limit > FORGET_FACTOR * demand)
@@ -134,9 +189,20 @@ static bool follow(struct spill *spill, float seconds, float demand)
 
 /* ---- intervals ---- */
 
-static void begin(struct spill *spill, uint64_t now_us)
+/* Over this interval and the one before. */
+static float rate_of(const struct spill *spill, float seconds)
+{
+    float now = (float) (spill->now.answered + spill->now.failed) / seconds;
+
+    if (spill->before_s == 0)
+        return now;
+    return (now * seconds + (float) (spill->before.answered + spill->before.failed)) / (seconds + spill->before_s);
+}
+
+static void begin(struct spill *spill, float took_s, uint64_t now_us)
 {
     spill->before = spill->now;
+    spill->before_s = took_s;
     spill->now = (struct spill_count){ 0 };
     spill->began_us = now_us;
 }
@@ -146,9 +212,10 @@ bool spill_look(struct spill *spill, bool possible, float elsewhere_us, uint64_t
     uint64_t took_us = now_us - spill->began_us;
     bool enough = spill->now.measured >= LEAST_ANSWERS, useful;
     float seconds = (float) took_us / (float) US_PER_S, demand;
+    uint32_t measured;
 
     if (spill->began_us == 0) {
-        begin(spill, now_us);
+        begin(spill, 0, now_us);
         return false;
     }
     if (took_us < INTERVAL_US || (!enough && took_us < LONGEST_US))
@@ -156,16 +223,18 @@ bool spill_look(struct spill *spill, bool possible, float elsewhere_us, uint64_t
     if (took_us > 2 * LONGEST_US) /* it had nothing to do for a while */
         seconds = 2;
     demand = (float) spill->now.wanted / seconds;
+    measured = spill->now.measured;
     if (enough) {
-        spill->rate = (float) (spill->now.answered + spill->now.failed) / seconds;
-        see_mean(spill, (float) spill->now.latency_us / (float) spill->now.measured, now_us);
+        spill->rate = rate_of(spill, seconds);
+        take_mean(spill, mean_of(&spill->now), now_us);
     }
-    useful = possible && (elsewhere_us == 0 || elsewhere_us < spill->mean_us);
-    begin(spill, now_us);
-    if (enough && useful && is_congested(spill))
+    see_base(spill, now_us);
+    useful = possible && elsewhere_us < BETTER * spill->smooth_us;
+    begin(spill, seconds, now_us);
+    if (enough && useful && is_congested(spill, measured))
         be_congested(spill, now_us);
     else
-        be_well(spill, seconds, demand);
+        be_well(spill, seconds, demand, now_us);
     return follow(spill, seconds, demand);
 }
 

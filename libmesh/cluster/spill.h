@@ -3,7 +3,7 @@
  *
  * Load is demand over limit, in requests a second. The limit is found as congestion control finds it (BBR, "BBR: Congestion-Based
  * Congestion Control", ACM Queue 2016): when answers take twice as long as they took lately, what comes back in that time is what
- * the zone can do; from then on it gets nine tenths of that, and a little more each second. Demand counts what is spilled, too, so
+ * the zone can do; from then on it gets a little less than that, and a little more each second. Demand counts what is spilled, too, so
  * that the load does not change by spilling. */
 #ifndef CLUSTER_SPILL_H
 #define CLUSTER_SPILL_H
@@ -25,14 +25,21 @@ enum { SPILL_BASES = 3, SPILL_WHOLE = 65536 };
 struct spill {
     uint64_t began_us; /* the interval; 0: none yet */
     struct spill_count now, before;
-    float mean_us; /* of the last interval with enough answers; 0: not known */
+    float before_s;          /* how long the one before was */
+    struct spill_count base; /* since base_began_us: enough of them to say what is normal */
+    uint64_t base_began_us;
+    float mean_us;   /* of the last interval with enough answers; 0: not known */
+    float smooth_us; /* the same over a few intervals */
     uint64_t mean_at_us;
     float rate;                  /* answers a second then */
     float bases_us[SPILL_BASES]; /* least means of ten seconds each, the newest first; 0: none */
-    uint64_t base_us;            /* when the newest began */
+    uint64_t newest_us;          /* when the newest of them began */
+    float full;                  /* requests a second at which it was congested; 0: it was not yet */
     float limit;                 /* requests a second that it is given; 0: all */
     float spilled;               /* part that is passed on: 0 to 1 */
     uint64_t congested_us;       /* since when; 0: it is not */
+    uint64_t limited_us;         /* when the limit was last found */
+    uint64_t well_us;            /* since when it is not */
     float congested_rate;        /* its rate then */
 };
 

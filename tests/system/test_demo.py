@@ -46,6 +46,12 @@ def orphans_come_to_us():
     libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
+def heed_signals():
+    """Whoever runs the tests may ignore some, as nohup does, and a shell cannot trap what was ignored when it began."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Demo:
     """A running scripts/demo, in a session of its own, whose output is read while it comes."""
 
@@ -61,7 +67,7 @@ class Demo:
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=heed_signals,
         )
         self.output = output or self.process.stdout.fileno()
 

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Own zone first, the next one when it is not well; endpoints that fail are left out, tried once, and come back. */
+#include <unistd.h>
+
+#include "support/mesh_client.h"
+
+enum { MOST = 6 };
+
+struct servers {
+    struct h2_server *all[MOST];
+    size_t n;
+    char endpoints[1024];
+};
+
+/* One server a letter: its zone. */
+static struct servers servers_in(const char *zones)
+{
+    struct servers servers = { .n = strlen(zones) };
+    size_t used = 0;
+
+    for (size_t i = 0; i < servers.n; i++) {
+        servers.all[i] = h2_server_start(NULL);
+        used += (size_t) snprintf(servers.endpoints + used, sizeof servers.endpoints - used,
+                                  "%s{\"address\":\"127.0.0.1:%u\",\"zone\":\"%c\"}", i ? "," : "[",
+                                  h2_server_port(servers.all[i]), zones[i]);
+    }
+    snprintf(servers.endpoints + used, sizeof servers.endpoints - used, "]");
+    return servers;
+}
+
+static void servers_stop(struct servers *servers)
+{
+    for (size_t i = 0; i < servers->n; i++)
+        h2_server_stop(servers->all[i]);
+}
+
+static unsigned seen(const struct servers *servers, size_t i)
+{
+    return h2_server_seen(servers->all[i]);
+}
+
+static void call_ok(struct mesh_client *client, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct answer answer = get(client, "/ok", NULL);
+
+        assert_int_equal(answer.err, 0);
+        assert_int_equal(answer.status, 200);
+    }
+}
+
+/* ---- zones ---- */
+
+static void the_own_zone_serves(void **state)
+{
+    struct servers servers = servers_in("abba");
+    struct mesh_client *client = client_of(servers.endpoints, PAIRS("zone", "a"));
+
+    (void) state;
+    call_ok(client, 200);
+    assert_int_equal(seen(&servers, 0) + seen(&servers, 3), 200);
+    assert_int_equal(seen(&servers, 1) + seen(&servers, 2), 0);
+    UNTIL(h2_server_accepted(servers.all[1]) + h2_server_accepted(servers.all[2]) == 1); /* the warm connection */
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
+static void zones_that_say_nothing_to_us_share(void **state)
+{
+    static const char *const keys[][2] = { { "zone", "nowhere" }, { "zone", "" }, { "spill.zones", "off" } };
+
+    (void) state;
+    for (size_t i = 0; i < 3; i++) {
+        struct servers servers = servers_in("ab");
+        struct mesh_client *client =
+            client_of(servers.endpoints, PAIRS(keys[i][0], keys[i][1], "balance.policy", "random"));
+
+        call_ok(client, 200);
+        assert_in_range(seen(&servers, 0), 60, 140);
+        mesh_client_free(client);
+        servers_stop(&servers);
+    }
+}
+
+static void the_nearest_other_zone_takes_over(void **state)
+{
+    struct servers servers = servers_in("acb");
+    struct mesh_client *client =
+        client_of(servers.endpoints, PAIRS("zone", "a", "zone_distances", "c=12000,b=500", "spill.warm", "off"));
+
+    (void) state;
+    call_ok(client, 20);
+    assert_int_equal(seen(&servers, 0), 20);
+    h2_server_stop(servers.all[0]);
+    call_ok(client, 100);
+    assert_int_equal(seen(&servers, 2), 100);
+    assert_int_equal(seen(&servers, 1), 0);
+    mesh_client_free(client);
+    servers.all[0] = NULL;
+    servers_stop(&servers);
+}
+
+/* One of two in the own zone is left: it keeps 70 % (overprovisioning 1.4), the rest goes next door. */
+static void half_of_a_zone_keeps_seven_tenths(void **state)
+{
+    struct servers servers = servers_in("aabb");
+    struct mesh_client *client = client_of(servers.endpoints, PAIRS("zone", "a"));
+
+    (void) state;
+    call_ok(client, 20);
+    h2_server_stop(servers.all[0]);
+    servers.all[0] = NULL;
+    call_ok(client, 20); /* finds out */
+    assert_in_range(seen(&servers, 2) + seen(&servers, 3), 0, 20);
+    {
+        unsigned before = seen(&servers, 1);
+
+        call_ok(client, 1000);
+        assert_in_range(seen(&servers, 1) - before, 620, 780);
+    }
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
+/* ---- isolation ---- */
+
+/* Calls until a server has got so many; every call must succeed. */
+static void call_until(struct mesh_client *client, struct h2_server *server, unsigned n)
+{
+    uint64_t guard = test_now_ms() + GUARD_MS;
+
+    while (h2_server_seen(server) < n) {
+        assert_true(test_now_ms() < guard);
+        call_ok(client, 1);
+    }
+}
+
+static void who_fails_is_left_out_and_comes_back(void **state)
+{
+    struct servers servers = servers_in("aaa");
+    struct mesh_client *client = client_of(
+        servers.endpoints, PAIRS("balance.policy", "round_robin", "retry.attempts", "1", "outlier.base_ms", "50"));
+    unsigned failed = 0, before;
+
+    (void) state;
+    call_ok(client, 30);
+    /* Only the first of the three fails: by the id, a server fails each id's first five times. */
+    for (int i = 0; i < 60; i++) {
+        struct answer answer = get(client, "/status?code=503&first=5", "x");
+
+        failed += answer.status == 503;
+    }
+    /* Each of three failed five times in a row, but at most one of three may be out: the others went on. */
+    assert_int_equal(failed, 15);
+    before = seen(&servers, 0);
+    call_until(client, servers.all[0], before + 20);
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
+static void one_that_always_fails_gets_next_to_nothing(void **state)
+{
+    struct h2_server *well[2] = { h2_server_start(NULL), h2_server_start(NULL) };
+    uint16_t ports[3] = { h2_refusing_port(), h2_server_port(well[0]), h2_server_port(well[1]) };
+    struct mesh_client *client = client_of(at_ports(ports, 3), PAIRS("balance.policy", "round_robin"));
+
+    (void) state;
+    call_ok(client, 300); /* refused connections are retried for nothing */
+    assert_int_equal(h2_server_seen(well[0]) + h2_server_seen(well[1]), 300);
+    mesh_client_free(client);
+    h2_server_stop(well[0]);
+    h2_server_stop(well[1]);
+}
+
+static void isolation_can_be_switched_off(void **state)
+{
+    struct servers servers = servers_in("aa");
+    struct mesh_client *client = client_of(
+        servers.endpoints, PAIRS("balance.policy", "round_robin", "retry.attempts", "1", "outlier.policy", "off"));
+
+    (void) state;
+    for (int i = 0; i < 40; i++)
+        ANSWER(get(client, "/status?code=503", NULL), 0, 503, 1);
+    assert_int_equal(seen(&servers, 0), 20);
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
+/* All fail: at most half are left out, so that it is never the client that makes the outage. */
+static void all_fail_and_half_stay_in(void **state)
+{
+    struct servers servers = servers_in("aaaa");
+    struct mesh_client *client = client_of(
+        servers.endpoints, PAIRS("balance.policy", "random", "retry.attempts", "1", "outlier.base_ms", "30000"));
+    unsigned left = 0;
+
+    (void) state;
+    for (int i = 0; i < 100; i++)
+        ANSWER(get(client, "/status?code=503", NULL), 0, 503, 1);
+    call_ok(client, 100);
+    for (size_t i = 0; i < 4; i++)
+        left += seen(&servers, i) > 10;
+    assert_int_equal(left, 2);
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
+/* ---- after an outage ---- */
+
+static void requests_are_let_through_as_endpoints_come_back(void **state)
+{
+    struct servers servers = servers_in("aaaaaa");
+    struct mesh_client *client;
+    uint16_t ports[MOST];
+    unsigned refused = 0, i;
+
+    (void) state;
+    for (i = 0; i < MOST; i++)
+        ports[i] = i == 0 ? h2_server_port(servers.all[0]) : h2_refusing_port();
+    client = client_of(at_ports(ports, MOST),
+                       PAIRS("outlier.ramp", "on", "retry.attempts", "1", "connect_timeout_ms", "1000"));
+    /* Five of six refuse, and the sixth is gone, too, for a moment: nobody is left. */
+    h2_server_stop(servers.all[0]);
+    for (i = 0; i < 60; i++)
+        assert_int_equal(get(client, "/ok", NULL).err, MESH_ERR_CONNECT);
+    servers.all[0] = h2_server_start(&(struct h2_server_conf){ .port = ports[0] });
+    for (uint64_t guard = test_now_ms() + GUARD_MS; refused == 0 && test_now_ms() < guard;) {
+        struct answer answer = get(client, "/ok", NULL);
+
+        if (answer.err != MESH_ERR_NO_HEALTHY)
+            continue;
+        refused++;
+        says(answer.detail, "1 of 6 endpoints are back after an outage");
+    }
+    assert_int_equal(refused, 1);
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_own_zone_serves),
+        cmocka_unit_test(zones_that_say_nothing_to_us_share),
+        cmocka_unit_test(the_nearest_other_zone_takes_over),
+        cmocka_unit_test(half_of_a_zone_keeps_seven_tenths),
+        cmocka_unit_test(who_fails_is_left_out_and_comes_back),
+        cmocka_unit_test(one_that_always_fails_gets_next_to_nothing),
+        cmocka_unit_test(isolation_can_be_switched_off),
+        cmocka_unit_test(all_fail_and_half_stay_in),
+        cmocka_unit_test(requests_are_let_through_as_endpoints_come_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
