@@ -4,6 +4,7 @@
 #include "support/mesh_client.h"
 
 static struct h2_server *server;
+static const char *checks = "off"; /* health.check of the clients */
 
 static int begin(void **state)
 {
@@ -34,7 +35,8 @@ static struct mesh_client *client_new(void)
     char endpoints[160];
 
     endpoints_text(endpoints, sizeof endpoints);
-    return client_of(endpoints, PAIRS("retry.budget_min", "1000", "retry.backoff_base_ms", "1", "log", "off"));
+    return client_of(endpoints, PAIRS("retry.budget_min", "1000", "retry.backoff_base_ms", "1", "log", "off",
+                                      "health.check", checks, "health.path", "/ok", "health.interval_ms", "10"));
 }
 
 /* ---- making a client ---- */
@@ -171,6 +173,16 @@ static int32_t described(struct mesh_client *client)
     return err;
 }
 
+/* Returns when each endpoint was checked, or 50 ms are over: several checks. */
+static int32_t checked(struct mesh_client *client)
+{
+    char *text;
+    int32_t err = mesh_client_describe(client, "users", 1, 50, &text);
+
+    mesh_string_free(text);
+    return err;
+}
+
 /* Blocks still there, over several watches, of which only one fails allocations. Returns whether the nth was reached. */
 static bool one_failure(int32_t (*use)(struct mesh_client *client), uint64_t nth, bool then_all)
 {
@@ -244,6 +256,18 @@ static void a_description(void **state)
     each_fails(described);
 }
 
+static void health_checks(void **state)
+{
+    static const char *const kinds[] = { "http", "tcp" };
+
+    (void) state;
+    for (size_t i = 0; i < 2; i++) {
+        checks = kinds[i];
+        each_fails(checked);
+    }
+    checks = "off";
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_queued_request),
         cmocka_unit_test(a_stream),
         cmocka_unit_test(a_description),
+        cmocka_unit_test(health_checks),
     };
 
     return cmocka_run_group_tests(tests, begin, finish);
