@@ -76,6 +76,9 @@ class Case:
     mesh = {}  # more configuration of libmesh
     rate = None  # requests a second; None: that of the command line
     settings = {}  # more of the servers
+    victims = ()  # positions of the servers that are struck, for the picture
+    note = ""  # a sentence of its own for the document
+    calm = 0.1  # seconds the machine may stand still; otherwise the fault is shown again
     full = (5, 30, 10)  # seconds before, while, and after the fault
     quick = (3, 8, 6)
 

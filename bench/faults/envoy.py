@@ -51,7 +51,7 @@ def cluster(servers, own_zone):
         "connect_timeout": "0.3s",
         "lb_policy": "LEAST_REQUEST",
         "circuit_breakers": {"thresholds": [limits]},
-        "outlier_detection": {"consecutive_5xx": 5, "interval": "1s", "base_ejection_time": "5s", "max_ejection_percent": 50},
+        "outlier_detection": {"consecutive_5xx": 5, "interval": "1s", "max_ejection_percent": 50},
         "typed_extension_protocol_options": {peers.HTTP_OPTIONS: options},
         "load_assignment": {"cluster_name": "users", "endpoints": localities},
     }

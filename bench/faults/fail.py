@@ -9,6 +9,7 @@ class OneFails(Case):
     fault = "1 of 10 fails fast"
     must = "<= 0.05 % lost"
     zones = "a" * 10
+    victims = (0,)
     full = (10, 60, 5)
     quick = (5, 15, 3)
 

@@ -10,6 +10,7 @@ class Freeze(Case):
     load = 0.85
     slots = 2
     mesh = {"MESH_RETRY_PER_TRY_TIMEOUT_MS": "300"}  # as the naive client and Envoy have it
+    note = "libmesh is given a timeout of 300 ms for each try here, as the naive client and Envoy have it."
     full = (5, STANDSTILL, 35)
     quick = (4, STANDSTILL, 16)
     within = 0

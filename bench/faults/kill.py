@@ -31,6 +31,7 @@ class Doubles(Case):
 class Kill(Loses):
     name = "kill"
     fault = "1 of 3 is killed (SIGKILL), comes back later"
+    victims = (1,)
 
     def strike(self, stage):
         stage.servers[1].kill()

@@ -8,6 +8,7 @@ NOTICED = 1.0  # seconds after which nothing may start on it
 
 
 class Silent(Case):
+    victims = (1,)
     must = f"0 lost; nothing starts on it after {NOTICED:.0f} s"
 
     def late(self, outcome, victim):

@@ -10,6 +10,7 @@ class OneSlow(Case):
     fault = "1 of 10 becomes ten times slower"
     must = "p99 normal within 2 s"
     zones = "a" * 10
+    victims = (0,)
     slots = 2
     within = 2
     full = (10, 30, 5)
@@ -38,6 +39,8 @@ class HalfSlow(Case):
     fault = "2 of 4 are slower by 5 ms"
     must = "p99 <= 6.2 ms"
     zones = "aaaa"
+    victims = (0, 1)
+    calm = 0.02
     slots = 8
     settings = {"exponential": 1}
     most = 0.0062

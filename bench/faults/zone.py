@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two zones of three servers each, the client in the first: it is lost, or asked for more than it can do."""
+"""Zones of three servers each, the client in the first: it is lost, or asked for more than it can do."""
 
 from case import Case, NotHere, Verdict
 
@@ -63,6 +63,7 @@ class Overload(Zones):
     name = "zone-overload"
     fault = "own zone is asked for 1.3 of what it can do"
     must = "<= 0.1 % lost; settled share of it within 0.15; back at 0.8 within 12 s"
+    zones = "aaabbbccc"
     load = 1.3
     full = (10, 60, 30)
     quick = (6, 24, 18)
