@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from outcome import Outcome, read_ledger, read_records
-from servers import Server
+from endpoint import Server
 
 START = 0.8  # seconds between starting a client and its first request
 

@@ -90,7 +90,7 @@ class Overload(Zones):
 
     def judge(self, outcome, stage):
         strike, lift = outcome.marks["strike"], outcome.marks["lift"]
-        settled = [share for _, share in outcome.zone_shares("a", strike + self.during / 2, lift)]
+        settled = [share for _, share in outcome.zone_shares("a", strike + self.during / 2, lift, 2.0)]
         lost, change, home = 1 - outcome.ok_share(outcome.between(strike)), max(settled) - min(settled), self.home_again(outcome)
         held = lost <= MOST_LOST and change <= self.most_change and home is not None and home <= self.home_within
         again = "never home" if home is None else f"home in {home:.0f} s"
