@@ -79,8 +79,17 @@ void budget_attempt_ended(struct budget *budget, bool succeeded, uint64_t now_us
     atomic_fetch_add_explicit(succeeded ? &budget->succeeded[at] : &budget->failed[at], 1, memory_order_relaxed);
 }
 
-bool budget_mostly_succeeds(struct budget *budget, uint64_t now_us)
+void budget_last_second(struct budget *budget, uint64_t now_us, uint64_t *succeeded, uint64_t *failed)
 {
     this_tenth(budget, now_us);
-    return sum(budget->succeeded, BUDGET_TENTHS) >= sum(budget->failed, BUDGET_TENTHS);
+    *succeeded = sum(budget->succeeded, BUDGET_TENTHS);
+    *failed = sum(budget->failed, BUDGET_TENTHS);
+}
+
+bool budget_mostly_succeeds(struct budget *budget, uint64_t now_us)
+{
+    uint64_t succeeded, failed;
+
+    budget_last_second(budget, now_us, &succeeded, &failed);
+    return succeeded >= failed;
 }

@@ -31,6 +31,8 @@ void budget_deposit(struct budget *budget, uint64_t now_us);
 bool budget_spend(struct budget *budget, const struct budget_limits *limits, uint64_t now_us);
 /* An attempt has ended: whether the peer gave a usable answer. */
 void budget_attempt_ended(struct budget *budget, bool succeeded, uint64_t now_us);
+/* Attempts that ended in the last second. */
+void budget_last_second(struct budget *budget, uint64_t now_us, uint64_t *succeeded, uint64_t *failed);
 /* At least half of the attempts of the last second succeeded; true also when there were none. */
 bool budget_mostly_succeeds(struct budget *budget, uint64_t now_us);
 

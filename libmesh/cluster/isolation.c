@@ -5,8 +5,12 @@
 
 /* How often the share of a recovering endpoint follows the time. */
 #define RAMP_EVERY_US (100 * US_PER_MS)
+/* How often it is asked whether isolation helps. */
+#define HELPS_EVERY_US (100 * US_PER_MS)
 /* Until then only an idempotent request tries an endpoint out. */
 #define WAIT_FOR_IDEMPOTENT_US US_PER_S
+
+enum { LEAST_FAILURES = 5 };
 
 static const struct policy_outlier *policy_of(const struct endpoint *endpoint)
 {
@@ -46,6 +50,16 @@ static uint32_t count_isolated(const struct cluster *cluster)
     return n;
 }
 
+/* More than half of what the others do fails, too: then an endpoint fails because there is too much to do, or for what all of
+ * them need, and the others would only have to carry its part. `besides`: failures of its own. */
+static bool others_fail(const struct cluster *cluster, uint32_t besides, uint64_t now_us)
+{
+    uint64_t succeeded, failed;
+
+    budget_last_second(&cluster->shared->budget, now_us, &succeeded, &failed);
+    return failed >= besides + LEAST_FAILURES && failed - besides > succeeded;
+}
+
 static bool is_needed(struct endpoint *endpoint)
 {
     if (!endpoint->outlier)
@@ -72,6 +86,8 @@ static void isolate(struct endpoint *endpoint, uint64_t now_us)
     struct outlier *outlier = endpoint->outlier;
     bool is_in = outlier_is_in(outlier);
 
+    if (is_in && others_fail(cluster, outlier_failed_lately(outlier, now_us), now_us))
+        return;
     if (is_in && !outlier_may_isolate((uint32_t) cluster->n_endpoints, count_isolated(cluster), policy->max_percent))
         return;
     outlier_isolate(outlier, policy, now_us, loop_rand(cluster->env.loop));
@@ -129,11 +145,31 @@ static uint64_t look_at(struct endpoint *endpoint, uint64_t now_us)
     set_withheld(endpoint, outlier_share(outlier, now_us));
     if (outlier->state == OUTLIER_RECOVERING)
         return now_us + RAMP_EVERY_US;
-    return outlier->state == OUTLIER_ISOLATED ? outlier->until_us : 0;
+    if (outlier->state == OUTLIER_ISOLATED && outlier->until_us < now_us + HELPS_EVERY_US)
+        return outlier->until_us;
+    return outlier_is_in(outlier) ? 0 : now_us + HELPS_EVERY_US;
+}
+
+static void release_all(struct cluster *cluster, uint64_t now_us)
+{
+    uint32_t n = count_isolated(cluster);
+
+    if (n == 0 || !others_fail(cluster, 0, now_us))
+        return;
+    OBSERVE(cluster->env.observe, MESH_LOG_WARN, "isolation_ends_early", FIELD_TEXT("cluster", cluster->conf->name),
+            FIELD_TEXT("why", "the others fail, too"), FIELD_NUMBER("endpoints", n));
+    LIST_EACH(link, &cluster->troubled) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
+
+        if (!outlier_is_in(endpoint->outlier))
+            outlier_release(endpoint->outlier, now_us);
+    }
+    cluster_health_changed(cluster);
 }
 
 void cluster_look_at_troubled(struct cluster *cluster, uint64_t now_us)
 {
+    release_all(cluster, now_us);
     LIST_EACH_SAFE(link, next, &cluster->troubled) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
         uint64_t then = look_at(endpoint, now_us);

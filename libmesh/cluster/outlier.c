@@ -132,6 +132,23 @@ void outlier_isolate_for(struct outlier *outlier, uint64_t wait_us, uint64_t now
     isolate(outlier, wait_us, now_us);
 }
 
+void outlier_release(struct outlier *outlier, uint64_t now_us)
+{
+    enter(outlier, OUTLIER_WELL, now_us);
+    forget(outlier);
+}
+
+uint32_t outlier_failed_lately(const struct outlier *outlier, uint64_t now_us)
+{
+    uint64_t second = now_us / US_PER_S;
+    uint32_t failed = 0;
+
+    for (uint64_t at = second - 1; at <= second; at++)
+        if (at <= outlier->second && outlier->second - at < OUTLIER_SECONDS)
+            failed += outlier->failed[at % OUTLIER_SECONDS];
+    return failed;
+}
+
 void outlier_join(struct outlier *outlier, uint64_t slow_us, uint64_t now_us)
 {
     enter(outlier, OUTLIER_RECOVERING, now_us);

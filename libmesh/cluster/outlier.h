@@ -41,6 +41,10 @@ bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, 
 void outlier_isolate(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us, struct rand *dice);
 /* The peer asked to be left alone for so long (Retry-After). */
 void outlier_isolate_for(struct outlier *outlier, uint64_t wait_us, uint64_t now_us);
+/* Back in at once: isolating it did not help. */
+void outlier_release(struct outlier *outlier, uint64_t now_us);
+/* Failures of this second and the one before. */
+uint32_t outlier_failed_lately(const struct outlier *outlier, uint64_t now_us);
 /* New in a cluster that is in use: its share grows for slow_us. */
 void outlier_join(struct outlier *outlier, uint64_t slow_us, uint64_t now_us);
 /* What time alone changes. True: the state is another now. */
