@@ -6,7 +6,7 @@
 
 const char *admission_refusal_name(enum admission_refusal refusal)
 {
-    static const char *const names[] = { "max_requests", "max_pending", "throttle", "rate_limit" };
+    static const char *const names[] = { "max_requests", "max_pending", "throttle", "rate_limit", "concurrency" };
 
     return names[refusal];
 }
@@ -121,11 +121,6 @@ static int32_t pass_throttle(const struct admission *admission, struct fault *fa
     return refused(admission, REFUSED_BY_THROTTLE, MESH_ERR_THROTTLED);
 }
 
-bool admission_listens(const struct admission *admission)
-{
-    return admission->cluster && policy_of(admission)->throttle.adaptive;
-}
-
 static void tell_throttle(const struct admission *admission, void (*tell)(struct throttle *throttle, uint64_t now_us))
 {
     struct admission_throttles *throttles = shared_of(admission)->throttles;
@@ -142,11 +137,6 @@ void admission_sent(const struct admission *admission)
     tell_throttle(admission, throttle_sent);
 }
 
-void admission_turned_away(const struct admission *admission)
-{
-    tell_throttle(admission, throttle_turned_away);
-}
-
 /* ---- the rate limit ---- */
 
 static int32_t take_token(const struct admission *admission, struct fault *fault)
@@ -159,6 +149,154 @@ static int32_t take_token(const struct admission *admission, struct fault *fault
     fault_set(fault, MESH_ERR_RATE_LIMITED, "its rate_limit.per_second %u (burst %u) is used up; nothing was sent",
               policy->per_second, rate_limit_burst(policy));
     return refused(admission, REFUSED_BY_RATE_LIMIT, MESH_ERR_RATE_LIMITED);
+}
+
+static void give_token_back(const struct admission *admission)
+{
+    rate_limit_give_back(&shared_of(admission)->rate_limit, &policy_of(admission)->rate_limit);
+}
+
+/* ---- adaptive concurrency ---- */
+
+static struct admission_gate *gate_of(const struct admission *admission)
+{
+    return &admission->cluster->gate;
+}
+
+static uint32_t most_queued(const struct cluster *cluster)
+{
+    return concurrency_limit(&cluster->gate.concurrency, &cluster->conf->policy.concurrency) / 2;
+}
+
+/* Counts it if there is room, or no limit any more. */
+static bool run_now(struct admission *admission)
+{
+    const struct policy_concurrency *policy = &policy_of(admission)->concurrency;
+
+    admission->is_concurrent = policy->adaptive && concurrency_enter(&gate_of(admission)->concurrency, policy);
+    return admission->is_concurrent || !policy->adaptive;
+}
+
+static void leave_queue(struct admission *admission)
+{
+    list_remove(&admission->link);
+    gate_of(admission)->n_queued--;
+    loop_timer_cancel(admission->cluster->env.loop, &admission->patience);
+}
+
+static void leave_concurrency(struct admission *admission)
+{
+    struct admission_gate *gate = gate_of(admission);
+
+    if (!admission->is_concurrent)
+        return;
+    admission->is_concurrent = false;
+    concurrency_leave(&gate->concurrency);
+    if (gate->n_queued > 0)
+        loop_defer(admission->cluster->env.loop, &gate->serve);
+}
+
+static int32_t refuse_concurrency(const struct admission *admission, struct fault *fault)
+{
+    const struct policy_concurrency *policy = &policy_of(admission)->concurrency;
+    const struct admission_gate *gate = gate_of(admission);
+
+    fault_set(fault, MESH_ERR_OVERFLOW,
+              "as many requests run as concurrency.adaptive has found to be good, %u, and %u wait; nothing was sent",
+              concurrency_limit(&gate->concurrency, policy), gate->n_queued);
+    return refused(admission, REFUSED_BY_CONCURRENCY, MESH_ERR_OVERFLOW);
+}
+
+static void on_patience_over(struct loop_timer *timer)
+{
+    struct admission *admission = CONTAINER_OF(timer, struct admission, patience);
+    struct fault fault;
+    int32_t err = refuse_concurrency(admission, &fault);
+
+    admission_leave(admission);
+    admission->on_decided(admission, err, &fault);
+}
+
+/* How long it may wait: a quarter of what its time leaves, at most. */
+static uint64_t patience_us(const struct admission *admission, uint64_t now)
+{
+    uint64_t wait = policy_of(admission)->concurrency.queue_ms * US_PER_MS, left;
+
+    if (admission->ends_us == 0)
+        return wait;
+    left = admission->ends_us > now ? admission->ends_us - now : 0;
+    return wait < left / 4 ? wait : left / 4;
+}
+
+static int32_t enter_concurrency(struct admission *admission, struct fault *fault)
+{
+    struct admission_gate *gate = gate_of(admission);
+    struct loop *loop = admission->cluster->env.loop;
+    uint64_t wait;
+
+    if ((gate->n_queued == 0 || !policy_of(admission)->concurrency.adaptive) && run_now(admission))
+        return 0;
+    wait = patience_us(admission, loop_now_us(loop));
+    if (wait == 0 || gate->n_queued >= most_queued(admission->cluster))
+        return refuse_concurrency(admission, fault);
+    gate->n_queued++;
+    list_push_back(&gate->queue, &admission->link);
+    admission->patience.on_due = on_patience_over;
+    loop_timer_set(loop, &admission->patience, loop_now_us(loop) + wait);
+    return MESH_ERR_AGAIN;
+}
+
+/* While the queue is full who came last is first: who came first will have given up before its turn, and served in order all
+ * would wait as long as they can. */
+static struct admission *next_in_queue(const struct cluster *cluster)
+{
+    const struct admission_gate *gate = &cluster->gate;
+    bool full = gate->n_queued >= most_queued(cluster);
+
+    return CONTAINER_OF(full ? gate->queue.prev : gate->queue.next, struct admission, link);
+}
+
+static void on_serve(struct loop_later *later)
+{
+    struct cluster *cluster = CONTAINER_OF(later, struct cluster, gate.serve);
+
+    while (cluster->gate.n_queued > 0) {
+        struct admission *next = next_in_queue(cluster);
+
+        if (!run_now(next))
+            return;
+        leave_queue(next);
+        next->on_decided(next, 0, NULL);
+    }
+}
+
+/* ---- what attempts tell ---- */
+
+bool admission_listens(const struct admission *admission)
+{
+    return admission->cluster &&
+           (policy_of(admission)->throttle.adaptive || policy_of(admission)->concurrency.adaptive);
+}
+
+void admission_turned_away(const struct admission *admission)
+{
+    tell_throttle(admission, throttle_turned_away);
+    if (policy_of(admission)->concurrency.adaptive)
+        concurrency_turned_away(&gate_of(admission)->concurrency, &policy_of(admission)->concurrency,
+                                loop_now_us(admission->cluster->env.loop));
+}
+
+void admission_answered(const struct admission *admission, uint64_t latency_us)
+{
+    if (policy_of(admission)->concurrency.adaptive)
+        concurrency_answered(&gate_of(admission)->concurrency, &policy_of(admission)->concurrency, latency_us,
+                             loop_now_us(admission->cluster->env.loop));
+}
+
+void admission_streams(struct admission *admission)
+{
+    if (admission->cluster)
+        leave_concurrency(admission);
 }
 
 /* ---- the door ---- */
@@ -176,7 +314,12 @@ int32_t admission_enter(struct admission *admission, struct cluster *cluster, st
     err = pass_throttle(admission, fault);
     if (!err)
         err = take_token(admission, fault);
-    if (err)
+    if (!err) {
+        err = enter_concurrency(admission, fault);
+        if (err == MESH_ERR_OVERFLOW)
+            give_token_back(admission);
+    }
+    if (err && err != MESH_ERR_AGAIN)
         admission_leave(admission);
     return err;
 }
@@ -185,6 +328,11 @@ void admission_leave(struct admission *admission)
 {
     if (!admission->cluster)
         return;
+    if (list_linked(&admission->link)) {
+        leave_queue(admission);
+        give_token_back(admission);
+    }
+    leave_concurrency(admission);
     leave_breaker(admission);
     admission->cluster = NULL;
 }
@@ -208,8 +356,20 @@ void admission_shared_free(struct admission_shared *shared)
     throttles_free(shared->throttles);
 }
 
+void admission_open(struct cluster *cluster)
+{
+    list_init(&cluster->gate.queue);
+    cluster->gate.serve.run = on_serve;
+}
+
+void admission_close(struct cluster *cluster)
+{
+    loop_undefer(&cluster->gate.serve);
+}
+
 void admission_adopt(struct cluster *cluster)
 {
+    loop_defer(cluster->env.loop, &cluster->gate.serve);
     rate_limit_adopt(&cluster->shared->admission.rate_limit, &cluster->conf->policy.rate_limit,
                      loop_now_us(cluster->env.loop));
 }

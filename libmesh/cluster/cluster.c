@@ -39,6 +39,7 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     list_init(&cluster->troubled);
     list_init(&cluster->zones);
     list_init(&cluster->waiters);
+    admission_open(cluster);
     cluster->by_key = balance_of(entry->cluster)->by_key;
     cluster->rebuild.run = cluster_on_rebuild;
     cluster->sweep.run = cluster_on_sweep;
@@ -72,6 +73,7 @@ void cluster_unref(struct cluster *cluster)
     checker_end(cluster);
     free_endpoints(&cluster->endpoints);
     free_endpoints(&cluster->leaving);
+    admission_close(cluster);
     loop_undefer(&cluster->rebuild);
     loop_undefer(&cluster->sweep);
     zones_free(cluster);

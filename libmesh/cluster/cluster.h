@@ -112,6 +112,7 @@ struct cluster {
     uint64_t look_us; /* when time alone changes something; 0: look at once */
     bool by_key;      /* its balancing policy goes by the hint's key */
     struct net_tls *tls;
+    struct admission_gate gate;
     struct list waiters;
     struct loop_later rebuild;
     struct loop_later sweep;

@@ -48,6 +48,16 @@ void overload_hear_trailers(const struct request *request)
         admission_turned_away(&request->admission);
 }
 
+void overload_hear_answer(struct request *request, enum attempt_outcome outcome)
+{
+    uint64_t now = loop_now_us(request->env->loop);
+
+    if (admission_listens(&request->admission) && outcome == ATTEMPT_ANSWERED)
+        admission_answered(&request->admission, now - request->attempt.opened_us);
+    if (request->ops->on_head)
+        admission_streams(&request->admission);
+}
+
 /* Of a timeout only when the peer had the request; a stream that is silent after its head was taken. */
 void overload_hear_timeout(const struct request *request, int32_t err)
 {

@@ -212,6 +212,7 @@ void request_attempt_opened(struct request *request)
 void request_attempt_head(struct request *request, bool end)
 {
     uint64_t idle_ms = request->conf->policy.stream_idle_ms;
+    enum attempt_outcome outcome;
 
     (void) end;
     if (request->attempt.given_up)
@@ -223,7 +224,9 @@ void request_attempt_head(struct request *request, bool end)
     if (is_collected(request))
         return;
     request->heard_us = loop_now_us(request->env->loop);
-    if (again_outcome(request) == ATTEMPT_ANSWERED)
+    outcome = again_outcome(request);
+    overload_hear_answer(request, outcome);
+    if (outcome == ATTEMPT_ANSWERED)
         endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.opened_us);
     loop_timer_cancel(request->env->loop, &request->deadline);
     loop_timer_cancel(request->env->loop, &request->pause);
@@ -241,10 +244,14 @@ void request_attempt_data(struct request *request)
 
 void request_attempt_done(struct request *request)
 {
+    enum attempt_outcome outcome = again_outcome(request);
+
     overload_hear_trailers(request);
     if (is_collected(request) && again_after_trailers(request))
         return;
-    attempt_end(request, again_outcome(request));
+    if (is_collected(request))
+        overload_hear_answer(request, outcome);
+    attempt_end(request, outcome);
     finish(request, 0);
 }
 
@@ -304,6 +311,18 @@ static void set_deadline(struct request *request)
     loop_timer_set(request->env->loop, &request->deadline, request->ends_us);
 }
 
+static void on_admission(struct admission *admission, int32_t err, const struct fault *fault)
+{
+    struct request *request = CONTAINER_OF(admission, struct request, admission);
+
+    if (!err) {
+        request_begin_attempt(request);
+        return;
+    }
+    request->response->fault = *fault;
+    fail(request, err);
+}
+
 /* The cluster is known: its policy is the request's from here on. */
 static void settle_in(struct request *request, struct cluster *cluster)
 {
@@ -315,12 +334,15 @@ static void settle_in(struct request *request, struct cluster *cluster)
     request->most = request->ask.max_attempts ? request->ask.max_attempts : policy->retry.attempts;
     set_deadline(request);
     request->admission.criticality = request->ask.has_criticality ? request->ask.criticality : policy->criticality;
+    request->admission.ends_us = request->ends_us;
+    request->admission.on_decided = on_admission;
     err = admission_enter(&request->admission, cluster, &request->response->fault);
-    if (err) {
-        fail_later(request, err);
+    if (err == MESH_ERR_AGAIN)
         return;
-    }
-    request_begin_attempt(request);
+    if (err)
+        fail_later(request, err);
+    else
+        request_begin_attempt(request);
 }
 
 static void find_home(struct request *request)

@@ -2,6 +2,7 @@
 /* What the library refuses itself, through the public interface: by which error, with which words, that nothing of it reaches
  * the server, and that requests pass again. */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "support/mesh_client.h"
 
@@ -284,6 +285,173 @@ static void sparing_ends_when_requests_are_taken_again(void **state)
     h2_server_stop(server);
 }
 
+/* ---- adaptive concurrency ---- */
+
+/* A limit of eight that does not adapt, with a place for four who wait as long as they may. */
+static struct mesh_client *limited_to_eight(struct h2_server *server)
+{
+    return client_of_server(server, PAIRS("concurrency.adaptive", "on", "concurrency.initial", "8", "concurrency.min",
+                                          "8", "concurrency.max", "8", "concurrency.queue_ms", "60000", "loops", "1",
+                                          "timeout_ms", "0"));
+}
+
+static void a_few_too_many_wait_for_their_turn(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = limited_to_eight(server);
+    struct crowd running, waiting;
+    unsigned most = 0;
+
+    (void) state;
+    crowd_begin(&running, client, "/slow?ms=500", "critical", 8);
+    UNTIL(h2_server_streams(server) == 8);
+    crowd_begin(&waiting, client, "/ok", "critical-plus", 4);
+    UNTIL(h2_server_seen(server) == 12 || (most = h2_server_streams(server)) > 8);
+    assert_in_range(most, 0, 8);
+    crowd_end(&running);
+    crowd_end(&waiting);
+    all_are_ok(&running);
+    all_are_ok(&waiting);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void many_too_many_are_refused(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = limited_to_eight(server);
+    struct crowd running, crowd;
+    unsigned passed = 0;
+
+    (void) state;
+    crowd_begin(&running, client, "/slow?ms=3000", "critical", 8);
+    UNTIL(h2_server_streams(server) == 8);
+    crowd_begin(&crowd, client, "/ok", "critical", 100);
+    crowd_end(&crowd);
+    for (unsigned i = 0; i < crowd.n; i++) {
+        passed += crowd.answers[i].err == 0;
+        if (crowd.answers[i].err)
+            is_refused(crowd.answers[i], MESH_ERR_OVERFLOW, "concurrency.adaptive");
+    }
+    assert_in_range(passed, 4, 99);
+    assert_int_equal(h2_server_seen(server), 8 + passed);
+    crowd_end(&running);
+    all_are_ok(&running);
+    ANSWER(get(client, "/ok", NULL), 0, 200, 1);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void who_waits_too_long_is_refused(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = limited_to_eight(server);
+    struct crowd running;
+    struct ask ask = { 0 };
+
+    (void) state;
+    crowd_begin(&running, client, "/slow?ms=2000", "critical", 8);
+    UNTIL(h2_server_streams(server) == 8);
+    ask_for(&ask, "/ok", "late")->opts.timeout_ms = 400; /* a quarter of it is waited for */
+    is_refused(call(client, &ask), MESH_ERR_OVERFLOW, "concurrency.adaptive");
+    assert_int_equal(h2_server_record(server, "late").seen, 0);
+    crowd_end(&running);
+    all_are_ok(&running);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void streams_that_have_begun_are_not_counted(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = limited_to_eight(server);
+    struct mesh_stream *streams[12];
+    struct ask ask = { 0 };
+    char bytes[100];
+    size_t got;
+
+    (void) state;
+    ask_for(&ask, "/hang", NULL);
+    for (int i = 0; i < 12; i++) {
+        MESH_OK(mesh_stream_open(client, &ask.opts, NULL, 0, &streams[i]));
+        MESH_OK(mesh_stream_finish(streams[i]));
+        MESH_OK(mesh_stream_read(streams[i], bytes, sizeof bytes, &got));
+    }
+    ANSWER(get(client, "/ok", NULL), 0, 200, 1);
+    for (int i = 0; i < 12; i++)
+        mesh_stream_free(streams[i]);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+static void who_waits_may_be_cancelled(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = limited_to_eight(server);
+    struct mesh_queue *queue;
+    struct mesh_call *calls[9];
+    struct mesh_event event;
+    struct ask ask = { 0 };
+
+    (void) state;
+    MESH_OK(mesh_queue_new(client, &queue));
+    ask_for(&ask, "/never", NULL);
+    for (uint64_t i = 0; i < 9; i++)
+        MESH_OK(mesh_request_start(client, &ask.opts, queue, i, &calls[i]));
+    UNTIL(h2_server_streams(server) == 8);
+    MESH_OK(mesh_call_cancel(calls[8]));
+    assert_int_equal(mesh_queue_next(queue, &event, 1, GUARD_MS), 1);
+    assert_int_equal(event.tag, 8);
+    assert_int_equal(event.err, MESH_ERR_CANCELLED);
+    assert_int_equal(mesh_response_attempts(event.response), 0);
+    mesh_response_free(event.response);
+    for (int i = 0; i < 9; i++)
+        mesh_call_free(calls[i]);
+    assert_int_equal(h2_server_seen(server), 8);
+    mesh_queue_free(queue);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
+/* ---- how it is written down ---- */
+
+/* The access log of two requests, the second of which was refused. */
+static void flag_is(const char *key, const char *value, const char *flag, int32_t err)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    char path[] = "/tmp/mesh-limits-XXXXXX", text[8192] = "";
+    int fd = mkstemp(path);
+    struct mesh_client *client =
+        client_of_server(server, PAIRS("access_log", path, "rate_limit.burst", "1", "throttle.max_percent", "100",
+                                       "concurrency.min", "1", "concurrency.max", "1", "concurrency.initial", "1",
+                                       "retry.attempts", "1", "loops", "1", key, value));
+    struct crowd one;
+    int32_t got = 0;
+
+    assert_true(fd >= 0);
+    crowd_begin(&one, client, "/slow?ms=1000", "critical", 1);
+    UNTIL(h2_server_streams(server) == 1);
+    for (int i = 0; i < 1000 && got == 0; i++)
+        got = get(client, "/status?code=429", NULL).err;
+    assert_int_equal(got, err);
+    crowd_end(&one);
+    mesh_client_free(client);
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    says(text, flag);
+    close(fd);
+    unlink(path);
+    h2_server_stop(server);
+}
+
+static void each_refusal_has_its_flag(void **state)
+{
+    (void) state;
+    flag_is("breaker.max_requests", "1", "\"response_flags\":\"UO\"", MESH_ERR_OVERFLOW);
+    flag_is("rate_limit.per_second", "1", "\"response_flags\":\"RL\"", MESH_ERR_RATE_LIMITED);
+    flag_is("throttle.adaptive", "on", "\"response_flags\":\"DO\"", MESH_ERR_THROTTLED);
+    flag_is("concurrency.adaptive", "on", "\"response_flags\":\"UO\"", MESH_ERR_OVERFLOW);
+}
+
 /* ---- criticality ---- */
 
 static void an_unknown_criticality_is_told_with_those_there_are(void **state)
@@ -364,6 +532,12 @@ int main(void)
         cmocka_unit_test(who_is_broken_is_not),
         cmocka_unit_test(no_answer_in_time_is_being_turned_away),
         cmocka_unit_test(sparing_ends_when_requests_are_taken_again),
+        cmocka_unit_test(a_few_too_many_wait_for_their_turn),
+        cmocka_unit_test(many_too_many_are_refused),
+        cmocka_unit_test(who_waits_too_long_is_refused),
+        cmocka_unit_test(streams_that_have_begun_are_not_counted),
+        cmocka_unit_test(who_waits_may_be_cancelled),
+        cmocka_unit_test(each_refusal_has_its_flag),
         cmocka_unit_test(an_unknown_criticality_is_told_with_those_there_are),
         cmocka_unit_test(the_callee_learns_the_criticality),
         cmocka_unit_test(the_policy_s_criticality_counts),

@@ -261,6 +261,277 @@ static void throttling_may_be_switched_at_any_time(void **state)
     end(&f);
 }
 
+/* ---- concurrency ---- */
+
+/* A request that waits, and what it came to. */
+struct caller {
+    struct admission admission;
+    bool decided;
+    int32_t err;
+    unsigned turn; /* the how-manieth decision it was */
+    char why[FAULT_TEXT];
+};
+
+static unsigned decisions;
+
+static void on_decided(struct admission *admission, int32_t err, const struct fault *fault)
+{
+    struct caller *caller = CONTAINER_OF(admission, struct caller, admission);
+
+    assert_false(caller->decided);
+    caller->decided = true;
+    caller->err = err;
+    caller->turn = ++decisions;
+    if (err)
+        snprintf(caller->why, sizeof caller->why, "%s", fault->text);
+}
+
+static int32_t come(struct fixture *f, struct caller *caller, uint64_t left_us)
+{
+    struct fault fault;
+
+    *caller = (struct caller){ .admission = { .criticality = CRITICALITY_CRITICAL, .on_decided = on_decided } };
+    if (left_us > 0)
+        caller->admission.ends_us = loop_now_us(f->loop) + left_us;
+    return admission_enter(&caller->admission, f->cluster, &fault);
+}
+
+/* The end of a turn, and another begins. */
+static void next_turn(struct fixture *f)
+{
+    loop_leave(f->loop);
+    loop_enter(f->loop);
+}
+
+static struct model_cluster *limited_to(uint32_t most, uint32_t queue_ms)
+{
+    struct model_cluster *conf = conf_new();
+
+    conf->policy.breaker.max_requests = 100;
+    conf->policy.concurrency = (struct policy_concurrency){
+        .adaptive = true, .initial = most, .min = most, .max = most, .queue_ms = queue_ms
+    };
+    return conf;
+}
+
+static void come_and_run(struct fixture *f, struct caller *callers, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        MESH_OK(come(f, &callers[i], 0));
+}
+
+static void come_and_wait(struct fixture *f, struct caller *callers, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        MESH_ERR(MESH_ERR_AGAIN, come(f, &callers[i], 0));
+}
+
+static void all_leave(struct caller *callers, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        admission_leave(&callers[i].admission);
+}
+
+static void who_waits_is_served_in_order(void **state)
+{
+    struct fixture f = { .conf = limited_to(8, 60000) };
+    struct caller running[8], waiting[3], late;
+
+    (void) state;
+    begin(&f);
+    come_and_run(&f, running, 8);
+    come_and_wait(&f, waiting, 3);
+    next_turn(&f);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(waiting[i].decided);
+        admission_leave(&running[i].admission);
+        assert_false(waiting[i].decided); /* not from within another's call */
+        next_turn(&f);
+        assert_true(waiting[i].decided);
+        MESH_OK(waiting[i].err);
+    }
+    admission_leave(&running[3].admission);
+    MESH_OK(come(&f, &late, 0));
+    assert_int_equal(refused(&f, REFUSED_BY_CONCURRENCY), 0);
+    admission_leave(&late.admission);
+    all_leave(running, 8);
+    all_leave(waiting, 3);
+    end(&f);
+}
+
+static void a_full_queue_serves_the_last_first(void **state)
+{
+    struct fixture f = { .conf = limited_to(6, 60000) };
+    struct caller running[6], waiting[3], late;
+
+    (void) state;
+    begin(&f);
+    come_and_run(&f, running, 6);
+    come_and_wait(&f, waiting, 3);
+    is_refused(&f, CRITICALITY_CRITICAL_PLUS, MESH_ERR_OVERFLOW, "concurrency.adaptive");
+    admission_leave(&running[0].admission);
+    next_turn(&f);
+    assert_true(waiting[2].decided);
+    MESH_ERR(MESH_ERR_AGAIN, come(&f, &late, 0));
+    all_leave(&running[1], 2);
+    next_turn(&f);
+    assert_true(late.decided); /* the queue was full again */
+    assert_true(waiting[0].decided && late.turn < waiting[0].turn);
+    assert_false(waiting[1].decided);
+    all_leave(running, 6);
+    next_turn(&f);
+    assert_true(waiting[1].decided);
+    assert_int_equal(refused(&f, REFUSED_BY_CONCURRENCY), 1);
+    all_leave(waiting, 3);
+    admission_leave(&late.admission);
+    end(&f);
+}
+
+/* Whoever comes in the turn in which somebody has left does not pass those who wait. */
+static void nobody_passes_the_queue(void **state)
+{
+    struct fixture f = { .conf = limited_to(8, 60000) };
+    struct caller running[8], waiting, late;
+
+    (void) state;
+    begin(&f);
+    come_and_run(&f, running, 8);
+    come_and_wait(&f, &waiting, 1);
+    admission_leave(&running[0].admission);
+    MESH_ERR(MESH_ERR_AGAIN, come(&f, &late, 0));
+    next_turn(&f);
+    assert_true(waiting.decided);
+    assert_false(late.decided);
+    admission_leave(&late.admission);
+    admission_leave(&waiting.admission);
+    all_leave(running, 8);
+    end(&f);
+}
+
+static void patience_has_an_end(void **state)
+{
+    struct fixture f = { .conf = limited_to(4, 5) };
+    struct caller running[4], waiting[2];
+
+    (void) state;
+    f.conf->policy.rate_limit = (struct policy_rate_limit){ .per_second = 1, .burst = 5 };
+    begin(&f);
+    come_and_run(&f, running, 4);
+    come_and_wait(&f, waiting, 1);
+    is_refused(&f, CRITICALITY_CRITICAL, MESH_ERR_RATE_LIMITED, "rate_limit");
+    while (!waiting[0].decided) {
+        loop_leave(f.loop);
+        test_loop_turn(f.loop);
+        loop_enter(f.loop);
+    }
+    MESH_ERR(MESH_ERR_OVERFLOW, waiting[0].err);
+    assert_non_null(strstr(waiting[0].why, "concurrency.adaptive has found to be good, 4, and 1 wait"));
+    assert_null(waiting[0].admission.cluster);
+    come_and_wait(&f, &waiting[1], 1); /* with the token that was given back */
+    admission_leave(&waiting[1].admission);
+    all_leave(running, 4);
+    next_turn(&f);
+    assert_false(waiting[1].decided);
+    assert_int_equal(refused(&f, REFUSED_BY_CONCURRENCY), 1);
+    end(&f);
+}
+
+static void nobody_waits_longer_than_a_quarter_of_its_time(void **state)
+{
+    struct fixture f = { .conf = limited_to(4, 60000) };
+    struct caller running[4], waiting[2];
+    uint64_t now;
+
+    (void) state;
+    begin(&f);
+    now = loop_now_us(f.loop);
+    come_and_run(&f, running, 4);
+    MESH_ERR(MESH_ERR_AGAIN, come(&f, &waiting[0], 400000));
+    assert_int_equal(waiting[0].admission.patience.due_us, now + 100000);
+    MESH_ERR(MESH_ERR_OVERFLOW, come(&f, &waiting[1], 3));
+    admission_leave(&waiting[0].admission);
+    all_leave(running, 4);
+    end(&f);
+}
+
+static void without_a_queue_who_is_too_much_is_refused_at_once(void **state)
+{
+    struct fixture f = { .conf = limited_to(4, 0) };
+    struct caller running[4];
+
+    (void) state;
+    begin(&f);
+    come_and_run(&f, running, 4);
+    is_refused(&f, CRITICALITY_CRITICAL, MESH_ERR_OVERFLOW, "concurrency.adaptive");
+    all_leave(running, 4);
+    end(&f);
+}
+
+static void a_stream_is_counted_until_its_head(void **state)
+{
+    struct fixture f = { .conf = limited_to(4, 60000) };
+    struct caller running[4], waiting;
+
+    (void) state;
+    begin(&f);
+    come_and_run(&f, running, 4);
+    come_and_wait(&f, &waiting, 1);
+    admission_streams(&running[0].admission);
+    admission_streams(&running[0].admission);
+    next_turn(&f);
+    assert_true(waiting.decided);
+    assert_int_equal(f.cluster->gate.concurrency.active, 4);
+    all_leave(running, 4);
+    admission_leave(&waiting.admission);
+    assert_int_equal(f.cluster->gate.concurrency.active, 0);
+    end(&f);
+}
+
+static void switched_off_it_lets_all_run(void **state)
+{
+    struct fixture f = { .conf = limited_to(4, 60000) };
+    struct model_cluster *without = conf_new();
+    struct model_entry entry = { without, NULL };
+    struct caller running[4], waiting[2], late;
+
+    (void) state;
+    without->policy.breaker.max_requests = 100;
+    begin(&f);
+    entry.endpoints = f.cluster->set;
+    come_and_run(&f, running, 4);
+    come_and_wait(&f, waiting, 2);
+    MESH_OK(cluster_update(f.cluster, &entry));
+    MESH_OK(come(&f, &late, 0));
+    next_turn(&f);
+    assert_true(waiting[0].decided && waiting[1].decided);
+    all_leave(running, 4);
+    all_leave(waiting, 2);
+    admission_leave(&late.admission);
+    assert_int_equal(f.cluster->gate.concurrency.active, 0);
+    model_cluster_unref(without);
+    end(&f);
+}
+
+static void what_attempts_tell_moves_the_limit(void **state)
+{
+    struct fixture f = { .conf = limited_to(4, 0) };
+    struct caller running[4];
+
+    (void) state;
+    f.conf->policy.concurrency.max = 100;
+    begin(&f);
+    come_and_run(&f, running, 4);
+    assert_true(admission_listens(&running[0].admission));
+    for (int i = 0; i < 400; i++)
+        admission_answered(&running[0].admission, 1000);
+    assert_true(f.cluster->gate.concurrency.limit > 7);
+    for (int i = 0; i < 10000; i++)
+        admission_turned_away(&running[0].admission);
+    assert_int_equal(f.cluster->gate.concurrency.limit, 4);
+    all_leave(running, 4);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +542,15 @@ int main(void)
         LEAK_TEST(throttling_is_per_criticality),
         LEAK_TEST(throttling_that_is_off_hears_nothing),
         LEAK_TEST(throttling_may_be_switched_at_any_time),
+        LEAK_TEST(who_waits_is_served_in_order),
+        LEAK_TEST(a_full_queue_serves_the_last_first),
+        LEAK_TEST(nobody_passes_the_queue),
+        LEAK_TEST(patience_has_an_end),
+        LEAK_TEST(nobody_waits_longer_than_a_quarter_of_its_time),
+        LEAK_TEST(without_a_queue_who_is_too_much_is_refused_at_once),
+        LEAK_TEST(a_stream_is_counted_until_its_head),
+        LEAK_TEST(switched_off_it_lets_all_run),
+        LEAK_TEST(what_attempts_tell_moves_the_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
