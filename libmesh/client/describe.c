@@ -75,6 +75,18 @@ static const char *state_name(enum model_endpoints_state state)
     return names[state];
 }
 
+/* Requests that were not sent, by whose word. */
+static void write_refused(struct json_writer *w, const struct admission_shared *admission)
+{
+    json_key(w, "refused");
+    json_begin(w, '{');
+    for (int by = 0; by < ADMISSION_REFUSALS; by++) {
+        json_key(w, admission_refusal_name((enum admission_refusal) by));
+        json_number(w, (int64_t) atomic_load(&admission->refused[by]));
+    }
+    json_end(w, '}');
+}
+
 static void write_cluster(struct json_writer *w, const char *service, const struct cluster *cluster)
 {
     json_begin(w, '{');
@@ -89,6 +101,7 @@ static void write_cluster(struct json_writer *w, const char *service, const stru
     json_key(w, "source");
     json_quoted(w, cluster->set->source);
     write_error(w, &cluster->set->fault);
+    write_refused(w, &cluster->shared->admission);
     json_key(w, "endpoints");
     json_begin(w, '[');
     LIST_EACH(link, &cluster->endpoints) {
