@@ -205,6 +205,7 @@ static size_t best_of(const struct adaptive *self, const struct balance_view *vi
         const struct balance_endpoint *endpoint = view->endpoints[drawn->at[i]];
         float its = balance_was_tried(hint, endpoint) ? INFINITY : score(self, endpoint, hint->now_us);
 
+        balance_note(hint->choice, endpoint, its);
         if (i > 0 && its >= least)
             continue;
         least = its;
@@ -227,6 +228,8 @@ static size_t try_out(struct adaptive *self, const struct balance_view *view, co
         if (drawn->at[i] == best || !may_try_out(view->endpoints[drawn->at[i]], hint))
             continue;
         self->trials -= TRIAL_COST;
+        if (hint->choice)
+            hint->choice->is_trial = true;
         return drawn->at[i];
     }
     return best;
@@ -252,4 +255,9 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return try_out(self, view, &drawn, hint, best);
 }
 
-const struct balance_ops balance_adaptive = { "adaptive", false, make, NULL, pick, drop };
+static float score_of(const struct balancer *balancer, const struct balance_endpoint *endpoint, uint64_t now_us)
+{
+    return score(CONTAINER_OF(balancer, struct adaptive, balancer), endpoint, now_us);
+}
+
+const struct balance_ops balance_adaptive = { "adaptive", false, make, NULL, pick, drop, score_of };

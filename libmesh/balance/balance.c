@@ -41,8 +41,11 @@ int64_t balance_pick(struct balancer *self, const struct balance_view *view, con
     for (size_t step = 0; step < view->n && step <= hint->n_tried; step++) {
         size_t at = (chosen + step) % view->n;
 
-        if (!balance_was_tried(hint, view->endpoints[at]))
-            return (int64_t) at;
+        if (balance_was_tried(hint, view->endpoints[at]))
+            continue;
+        if (hint->choice)
+            hint->choice->was_moved = step > 0;
+        return (int64_t) at;
     }
     return (int64_t) chosen;
 }

@@ -86,16 +86,36 @@ bool balance_subset(struct balance_endpoint *const *endpoints, size_t n, uint64_
 
 /* ---- policies ---- */
 
+enum { BALANCE_MOST_CANDIDATES = 8 };
+
+/* How a pick was made, for whoever explains it. Endpoints are the view's. */
+struct balance_choice {
+    uint8_t n;      /* candidates; 0: the policy compares none */
+    bool is_trial;  /* one that lost for long is tried out again */
+    bool was_moved; /* the policy's choice was tried before: one after it */
+    struct balance_candidate {
+        const struct balance_endpoint *endpoint;
+        float score; /* the least wins; INFINITY: it was tried before */
+    } candidates[BALANCE_MOST_CANDIDATES];
+};
+
 /* What the attempt asks for. */
 struct balance_hint {
     uint64_t now_us;
     uint64_t key;                          /* of hashing policies */
     struct balance_endpoint *const *tried; /* by earlier attempts: not again while there is another */
     size_t n_tried;
-    bool idempotent; /* it may serve to try out an endpoint that is likely to be worse */
+    bool idempotent;               /* it may serve to try out an endpoint that is likely to be worse */
+    struct balance_choice *choice; /* zeroed but for the candidates, filled by the pick; NULL: nobody wants to know */
 };
 
 bool balance_was_tried(const struct balance_hint *hint, const struct balance_endpoint *endpoint);
+/* For policies: one more candidate of the choice, which may be NULL. */
+static inline void balance_note(struct balance_choice *choice, const struct balance_endpoint *endpoint, float score)
+{
+    if (choice && choice->n < BALANCE_MOST_CANDIDATES)
+        choice->candidates[choice->n++] = (struct balance_candidate){ endpoint, score };
+}
 
 /* What policies can be told; zeros are the defaults. */
 struct balance_conf {
@@ -114,6 +134,8 @@ struct balance_ops {
     size_t (*pick)(struct balancer *self, const struct balance_view *view, const struct balance_hint *hint,
                    struct rand *dice);
     void (*free)(struct balancer *self);
+    /* What it compares endpoints by, the least wins; NULL: it does not compare them. */
+    float (*score)(const struct balancer *self, const struct balance_endpoint *endpoint, uint64_t now_us);
 };
 
 /* First member of each. One a cluster and loop: not shared by threads. */

@@ -26,7 +26,8 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
 {
     size_t a = balance_view_sample(view, dice), b;
 
-    (void) balancer, (void) hint;
+    (void) balancer;
+    balance_note(hint->choice, view->endpoints[a], (float) active(view, a));
     if (view->n == 1)
         return a;
     b = balance_view_sample(view, dice);
@@ -34,7 +35,15 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
      * half of the pairs of three. */
     if (b == a && view->even)
         b = (a + 1 + (size_t) rand_below(dice, view->n - 1)) % view->n;
+    if (b != a)
+        balance_note(hint->choice, view->endpoints[b], (float) active(view, b));
     return active(view, b) < active(view, a) ? b : a;
 }
 
-const struct balance_ops balance_least_request = { "least_request", false, make, NULL, pick, drop };
+static float score(const struct balancer *balancer, const struct balance_endpoint *endpoint, uint64_t now_us)
+{
+    (void) balancer, (void) now_us;
+    return (float) atomic_load_explicit(&endpoint->active, memory_order_relaxed);
+}
+
+const struct balance_ops balance_least_request = { "least_request", false, make, NULL, pick, drop, score };

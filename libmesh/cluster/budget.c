@@ -58,18 +58,29 @@ void budget_deposit(struct budget *budget, uint64_t now_us)
     atomic_fetch_add_explicit(&budget->requests[this_second(budget, now_us)], 1, memory_order_relaxed);
 }
 
-bool budget_spend(struct budget *budget, const struct budget_limits *limits, uint64_t now_us)
+static uint64_t allowed_by(const struct budget *budget, const struct budget_limits *limits)
 {
-    uint64_t at = this_second(budget, now_us);
     uint64_t allowed =
         sum(budget->requests, BUDGET_SECONDS) * limits->percent / 100 + (uint64_t) limits->per_second * BUDGET_SECONDS;
 
-    if (allowed < limits->minimum)
-        allowed = limits->minimum;
-    if (sum(budget->spent, BUDGET_SECONDS) >= allowed)
+    return allowed < limits->minimum ? limits->minimum : allowed;
+}
+
+bool budget_spend(struct budget *budget, const struct budget_limits *limits, uint64_t now_us)
+{
+    uint64_t at = this_second(budget, now_us);
+
+    if (sum(budget->spent, BUDGET_SECONDS) >= allowed_by(budget, limits))
         return false;
     atomic_fetch_add_explicit(&budget->spent[at], 1, memory_order_relaxed);
     return true;
+}
+
+uint64_t budget_look(struct budget *budget, const struct budget_limits *limits, uint64_t now_us, uint64_t *allowed)
+{
+    this_second(budget, now_us);
+    *allowed = allowed_by(budget, limits);
+    return sum(budget->spent, BUDGET_SECONDS);
 }
 
 void budget_attempt_ended(struct budget *budget, bool succeeded, uint64_t now_us)

@@ -29,6 +29,8 @@ struct budget {
 void budget_deposit(struct budget *budget, uint64_t now_us);
 /* An attempt beyond the first is about to be sent: false when the budget does not cover it. Nobody holds what it did not spend. */
 bool budget_spend(struct budget *budget, const struct budget_limits *limits, uint64_t now_us);
+/* What was spent in the last ten seconds, and of how much; for showing. */
+uint64_t budget_look(struct budget *budget, const struct budget_limits *limits, uint64_t now_us, uint64_t *allowed);
 /* An attempt has ended: whether the peer gave a usable answer. */
 void budget_attempt_ended(struct budget *budget, bool succeeded, uint64_t now_us);
 /* Attempts that ended in the last second. */

@@ -71,7 +71,7 @@ void cluster_sweep_later(struct cluster *cluster)
 /* Earlier attempts' endpoints, and silent ones that were met on the way. */
 enum { MOST_PASSED_OVER = 2 * CLUSTER_MOST_TRIED };
 
-static int32_t nobody(const struct cluster *cluster, struct fault *fault)
+int32_t cluster_nobody(const struct cluster *cluster, struct fault *fault)
 {
     const struct model_endpoints *set = cluster->set;
 
@@ -118,24 +118,43 @@ static struct endpoint *pick(struct cluster *cluster, struct zone *zone, struct 
         if (hint->n_tried == MOST_PASSED_OVER || hint->n_tried >= zone->view.n)
             return first;
         tried[hint->n_tried++] = &endpoint->stats->balance;
+        if (hint->choice)
+            hint->choice->n = 0;
     }
 }
 
 static struct endpoint *choose_in(struct cluster *cluster, struct zone *zone, const struct cluster_hint *hint)
 {
     struct balance_endpoint *tried[MOST_PASSED_OVER];
+    struct endpoint *endpoint;
+    size_t n_tried;
     struct balance_hint balance = {
         .now_us = loop_now_us(cluster->env.loop),
         .key = hint->key,
         .tried = tried,
         .idempotent = hint->idempotent,
+        .choice = hint->choice ? &hint->choice->balance : NULL,
     };
 
     while (balance.n_tried < hint->n_tried && balance.n_tried < CLUSTER_MOST_TRIED) {
         tried[balance.n_tried] = &hint->tried[balance.n_tried]->stats->balance;
         balance.n_tried++;
     }
-    return pick(cluster, zone, &balance, tried);
+    n_tried = balance.n_tried;
+    endpoint = pick(cluster, zone, &balance, tried);
+    if (hint->choice)
+        hint->choice->facts.passed_over = (uint8_t) (balance.n_tried - n_tried);
+    return endpoint;
+}
+
+static void note(const struct cluster *cluster, const struct zone *zone, struct choice_facts *facts)
+{
+    facts->has_zones = cluster->n_zones > 1;
+    facts->is_own = zone->is_own;
+    facts->priority = zone->priority;
+    facts->is_lenient = zone->lenient;
+    facts->panics = cluster->n_usable == 0;
+    facts->policy = zone->balancer->ops->name;
 }
 
 /* The loop that checks has found something, or has stopped to check. */
@@ -168,12 +187,14 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
     zone = zone_choose(cluster, hint, now);
     *out = NULL;
     if (!zone)
-        return nobody(cluster, fault);
+        return cluster_nobody(cluster, fault);
     if (hint->n_tried == 0 && cluster->ramp.runs &&
         !ramp_admits(&cluster->ramp, (uint32_t) cluster->n_endpoints, loop_rand(cluster->env.loop)))
         return fault_set(fault, MESH_ERR_NO_HEALTHY,
                          "%zu of %zu endpoints are back after an outage; outlier.ramp lets through what they can carry",
                          cluster->n_usable, cluster->n_endpoints);
+    if (hint->choice)
+        note(cluster, zone, &hint->choice->facts);
     if (!list_empty(&cluster->troubled))
         *out = cluster_due(cluster, hint, now);
     if (!*out)

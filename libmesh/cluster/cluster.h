@@ -141,12 +141,46 @@ void cluster_close(struct cluster *cluster, int32_t err, const char *why);
 
 enum { CLUSTER_MOST_TRIED = 8 };
 
+/* Why a zone did not take an attempt. */
+enum zone_pass {
+    ZONE_TOOK_IT,
+    ZONE_KEEPS_LESS, /* it keeps a part: not all of its endpoints are usable, or it has too much to do */
+    ZONE_FAILS,      /* a retry, and most attempts in it fail */
+    ZONE_ALL_TRIED,  /* a retry, and all of its endpoints were tried */
+};
+
+/* Why an attempt goes where it goes, for whoever explains it: what can be kept as it is, ... */
+struct choice_facts {
+    enum zone_pass pass;  /* of the first zone that did not take it */
+    uint8_t kept_percent; /* that this one keeps */
+    uint8_t priority_percent;
+    uint8_t passed_over; /* endpoints that were picked first, and had fallen silent just now */
+    uint32_t priority;
+    bool has_zones;
+    bool is_own;        /* the zone */
+    bool came_back;     /* no zone took it: it is the nearest one's */
+    bool is_due;        /* the endpoint's isolation is over, and this attempt finds out how it is */
+    bool panics;        /* no endpoint of the cluster is usable: all of them get attempts */
+    bool is_lenient;    /* few endpoints of the zone are left: those that are not quite well, too */
+    bool is_trial;      /* struct balance_choice */
+    bool was_moved;     /* struct balance_choice */
+    const char *policy; /* constant */
+};
+
+/* ... and what points into the cluster: valid until the end of the turn. */
+struct cluster_choice {
+    struct choice_facts facts;
+    const char *passed_by; /* the first zone that did not take it; NULL: there was none */
+    struct balance_choice balance;
+};
+
 /* What an attempt asks for; `tried` are the endpoints of earlier attempts. */
 struct cluster_hint {
     uint64_t key;
     struct endpoint *const *tried;
     size_t n_tried;
     bool idempotent;
+    struct cluster_choice *choice; /* zeroed but for the candidates, filled; NULL: nobody wants to know */
 };
 
 /* An endpoint for an attempt, with its pool. MESH_ERR_AGAIN: not known yet (cluster_wait()); MESH_ERR_NO_HEALTHY, MESH_ERR_DNS,
@@ -175,6 +209,14 @@ void endpoint_begin(struct endpoint *endpoint);
 void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us);
 /* A stream's answer begins, with something usable: how long that took. How long a stream lasts says nothing of the endpoint. */
 void endpoint_heard(struct endpoint *endpoint, uint64_t latency_us);
+/* show.c. Its state in one word, the one that matters most, with the reason; "" it needs none. */
+const char *endpoint_state(const struct endpoint *endpoint, char why[FAULT_TEXT]);
+/* show.c. JSON arrays of the endpoints and, nearest first, the zones; an object of what limits requests and retries. */
+void cluster_write_endpoints(struct json_writer *w, const struct cluster *cluster, bool with_scores);
+void cluster_write_zones(struct json_writer *w, const struct cluster *cluster);
+/* "decision": where a request would go now, or how it would fail. */
+void cluster_write_decision(struct json_writer *w, const struct cluster *cluster);
+void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster);
 /* Why it is isolated, or not back to its full share; "" it is well. */
 const char *isolation_reason(const struct endpoint *endpoint);
 /* Keeps the struct while somebody points to it. */

@@ -201,6 +201,8 @@ struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint 
         if (!may_try_out(endpoint, hint, now_us))
             continue;
         outlier_probe(endpoint->outlier, now_us);
+        if (hint->choice)
+            hint->choice->facts.is_due = true;
         return endpoint;
     }
     return NULL;

@@ -43,6 +43,8 @@ struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint 
 struct balancer *cluster_make_balancer(const struct model_cluster *conf);
 
 /* choose.c */
+/* Why there is no endpoint to choose from: MESH_ERR_AGAIN when that may change at once, else with a sentence. */
+int32_t cluster_nobody(const struct cluster *cluster, struct fault *fault);
 /* False: out of memory, the old view stays. */
 bool cluster_build_view(struct cluster *cluster);
 /* Something that decides who is usable has changed: the view is made again at the end of the turn. */

@@ -35,6 +35,8 @@ bool zones_build(struct cluster *cluster);
 void zones_outdate(struct cluster *cluster);
 /* zone_choose.c. The zone that an attempt goes to, with a view that is not empty; NULL: there is none. */
 struct zone *zone_choose(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us);
+/* zone_choose.c. The part of what is meant for it that the zone keeps. */
+uint32_t zone_kept_percent(const struct cluster *cluster, const struct zone *zone);
 /* zone_choose.c. Keeps a connection to the zone that is next, and looks once how far unknown ones are. */
 void zones_warm(struct cluster *cluster);
 

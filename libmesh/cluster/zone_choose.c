@@ -51,6 +51,11 @@ static uint64_t kept(const struct cluster *cluster, const struct zone *zone)
     return spill->load ? keep * spill_keep(&zone->spill) / SPILL_WHOLE : keep;
 }
 
+uint32_t zone_kept_percent(const struct cluster *cluster, const struct zone *zone)
+{
+    return (uint32_t) ((kept(cluster, zone) * 100 + SPILL_WHOLE / 2) / SPILL_WHOLE);
+}
+
 /* ---- choosing ---- */
 
 static bool all_tried(const struct zone *zone, const struct cluster_hint *hint)
@@ -62,13 +67,25 @@ static bool all_tried(const struct zone *zone, const struct cluster_hint *hint)
     return n >= zone->view.n;
 }
 
-static bool takes(struct cluster *cluster, struct zone *zone, const struct cluster_hint *hint, uint64_t now_us)
+static enum zone_pass ask(struct cluster *cluster, struct zone *zone, const struct cluster_hint *hint, uint64_t now_us)
 {
-    if (hint->n_tried > 0 && (spill_mostly_fails(&zone->spill) || all_tried(zone, hint)))
-        return false;
+    if (hint->n_tried > 0 && spill_mostly_fails(&zone->spill))
+        return ZONE_FAILS;
+    if (hint->n_tried > 0 && all_tried(zone, hint))
+        return ZONE_ALL_TRIED;
     spill_wanted(&zone->spill);
     look_at_load(cluster, zone, now_us);
-    return rand_below(loop_rand(cluster->env.loop), SPILL_WHOLE) < kept(cluster, zone);
+    return rand_below(loop_rand(cluster->env.loop), SPILL_WHOLE) < kept(cluster, zone) ? ZONE_TOOK_IT : ZONE_KEEPS_LESS;
+}
+
+static void note_pass(const struct cluster *cluster, const struct zone *zone, enum zone_pass pass,
+                      struct cluster_choice *choice)
+{
+    if (!choice || choice->passed_by)
+        return;
+    choice->passed_by = zone->name;
+    choice->facts.pass = pass;
+    choice->facts.kept_percent = (uint8_t) zone_kept_percent(cluster, zone);
 }
 
 /* The first zone of the priority that takes it. When all pass it on, it is the nearest one's: no ping-pong when everything is full. */
@@ -79,14 +96,19 @@ static struct zone *choose_of_priority(struct cluster *cluster, uint32_t priorit
 
     LIST_EACH(link, &cluster->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
+        enum zone_pass pass;
 
         if (zone->priority != priority || zone->view.n == 0)
             continue;
-        if (takes(cluster, zone, hint, now_us))
+        pass = ask(cluster, zone, hint, now_us);
+        if (pass == ZONE_TOOK_IT)
             return zone;
+        note_pass(cluster, zone, pass, hint->choice);
         if (!nearest)
             nearest = zone;
     }
+    if (hint->choice)
+        hint->choice->facts.came_back = nearest != NULL;
     return nearest;
 }
 
@@ -109,6 +131,8 @@ struct zone *zone_choose(struct cluster *cluster, const struct cluster_hint *hin
     if (cluster->n_zones <= 1)
         return anybody(cluster);
     at = priority_pick(cluster->priorities, cluster->n_priorities, loop_rand(cluster->env.loop));
+    if (hint->choice)
+        hint->choice->facts.priority_percent = (uint8_t) cluster->priorities[at].load;
     zone = choose_of_priority(cluster, cluster->priorities[at].level, hint, now_us);
     return zone ? zone : anybody(cluster);
 }

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A cluster as it stands, for people and tools: its endpoints, its zones, its budgets. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cluster/state.h"
+
+static void text(struct json_writer *w, const char *key, const char *value)
+{
+    json_key(w, key);
+    json_quoted(w, value);
+}
+
+static void number(struct json_writer *w, const char *key, uint64_t value)
+{
+    json_key(w, key);
+    json_number(w, (int64_t) value);
+}
+
+/* Milliseconds with three digits behind the point, whatever the locale; null: not known. */
+static void milliseconds(struct json_writer *w, const char *key, float us)
+{
+    unsigned long long whole = us > 0 ? (unsigned long long) llroundf(us) : 0;
+    char digits[32];
+
+    json_key(w, key);
+    snprintf(digits, sizeof digits, "%llu.%03llu", whole / 1000, whole % 1000);
+    json_raw(w, us > 0 ? digits : "null");
+}
+
+/* ---- one endpoint ---- */
+
+static const char *isolated(const struct endpoint *endpoint, uint64_t now_us, char why[FAULT_TEXT])
+{
+    const struct outlier *outlier = endpoint->outlier;
+    const char *reason = isolation_reason(endpoint);
+
+    if (outlier->state == OUTLIER_ISOLATED && outlier->until_us > now_us) {
+        snprintf(why, FAULT_TEXT, "%s: left out for another %llu ms", reason,
+                 (unsigned long long) ((outlier->until_us - now_us) / US_PER_MS));
+        return "isolated";
+    }
+    if (outlier->state == OUTLIER_PROBED) {
+        snprintf(why, FAULT_TEXT, "%s: one attempt finds out whether it is well", reason);
+        return "probed";
+    }
+    if (outlier->state == OUTLIER_RECOVERING) {
+        snprintf(why, FAULT_TEXT, "%s: %u %% now", reason, outlier_share(outlier, now_us));
+        return "recovering";
+    }
+    snprintf(why, FAULT_TEXT, "%s: the next attempt finds out whether it is well", reason);
+    return "due";
+}
+
+const char *endpoint_state(const struct endpoint *endpoint, char why[FAULT_TEXT])
+{
+    struct pool_state state = { .health = POOL_IDLE };
+
+    why[0] = '\0';
+    if (endpoint->pool)
+        state = pool_state(endpoint->pool);
+    if (endpoint_health(endpoint, why) == HEALTH_UNHEALTHY)
+        return health_state_name(HEALTH_UNHEALTHY);
+    if (state.health == POOL_FAILED)
+        text_copy(why, FAULT_TEXT, state.fault->text);
+    else if (state.health == POOL_SILENT)
+        snprintf(why, FAULT_TEXT, "its connections are silent: not a byte for longer than connection.silence_ms");
+    else if (endpoint->outlier && endpoint->outlier->state != OUTLIER_WELL)
+        return isolated(endpoint, loop_now_us(endpoint->cluster->env.loop), why);
+    return pool_health_name(state.health);
+}
+
+static uint64_t isolated_for_us(const struct endpoint *endpoint, uint64_t now_us)
+{
+    const struct outlier *outlier = endpoint->outlier;
+
+    return outlier && outlier->state == OUTLIER_ISOLATED && outlier->until_us > now_us ? outlier->until_us - now_us : 0;
+}
+
+static void write_state(struct json_writer *w, const struct endpoint *endpoint, uint64_t now_us)
+{
+    bool off = endpoint->cluster->conf->policy.health.kind == HEALTH_OFF;
+    struct pool_state pool = { .health = POOL_IDLE, .protocol = "" };
+    enum health_state health;
+    char why[FAULT_TEXT];
+
+    text(w, "state", endpoint_state(endpoint, why));
+    text(w, "reason", why);
+    if (endpoint->pool)
+        pool = pool_state(endpoint->pool);
+    text(w, "connection", pool_health_name(pool.health));
+    text(w, "protocol", pool.protocol);
+    health = endpoint_health(endpoint, why);
+    text(w, "health", off ? "off" : health_state_name(health));
+    text(w, "health_reason", why);
+    number(w, "isolated_for_ms", isolated_for_us(endpoint, now_us) / US_PER_MS);
+    number(w, "share_percent", endpoint->outlier ? outlier_share(endpoint->outlier, now_us) : 100);
+    number(w, "connections", pool.connections);
+}
+
+static void write_figures(struct json_writer *w, const struct endpoint *endpoint, uint64_t now_us)
+{
+    const struct balance_endpoint *balance = &endpoint->stats->balance;
+
+    number(w, "active", atomic_load(&balance->active));
+    number(w, "attempts", atomic_load(&endpoint->stats->attempts));
+    number(w, "failures", atomic_load(&endpoint->stats->failures));
+    milliseconds(w, "latency_ms", balance_mean_us(balance, now_us));
+    milliseconds(w, "peak_ms", balance_peak_us(balance, now_us));
+    milliseconds(w, "penalty_ms", balance_penalty_us(balance, now_us));
+}
+
+static void write_who(struct json_writer *w, const struct endpoint *endpoint)
+{
+    text(w, "address", endpoint->address);
+    text(w, "zone", endpoint->zone);
+    text(w, "hostname", endpoint->hostname);
+    number(w, "weight", endpoint->weight);
+    number(w, "priority", endpoint->priority);
+}
+
+/* In the view of its zone, which may have only a part of a very large one. */
+static bool is_candidate(const struct endpoint *endpoint)
+{
+    const struct zone *zone = endpoint->home;
+
+    for (size_t i = 0; zone && i < zone->view.n; i++)
+        if (zone->members[i] == endpoint)
+            return true;
+    return false;
+}
+
+static void write_score(struct json_writer *w, const struct endpoint *endpoint, uint64_t now_us)
+{
+    const struct balancer *balancer = endpoint->home ? endpoint->home->balancer : NULL;
+
+    json_key(w, "candidate");
+    json_bool(w, is_candidate(endpoint));
+    json_key(w, "score");
+    if (balancer && balancer->ops->score)
+        json_number(w, llroundf(balancer->ops->score(balancer, &endpoint->stats->balance, now_us)));
+    else
+        json_quoted(w, NULL);
+}
+
+void cluster_write_endpoints(struct json_writer *w, const struct cluster *cluster, bool with_scores)
+{
+    uint64_t now = loop_now_us(cluster->env.loop);
+
+    json_begin(w, '[');
+    LIST_EACH(link, &cluster->endpoints) {
+        const struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        json_begin(w, '{');
+        write_who(w, endpoint);
+        write_state(w, endpoint, now);
+        write_figures(w, endpoint, now);
+        if (with_scores)
+            write_score(w, endpoint, now);
+        json_end(w, '}');
+    }
+    json_end(w, ']');
+}
+
+/* ---- zones ---- */
+
+static const struct priority *priority_of(const struct cluster *cluster, const struct zone *zone)
+{
+    for (size_t i = 0; i < cluster->n_priorities; i++)
+        if (cluster->priorities[i].level == zone->priority)
+            return &cluster->priorities[i];
+    return NULL;
+}
+
+static const char *why_so_much(const struct cluster *cluster, const struct zone *zone, char out[FAULT_TEXT])
+{
+    bool loaded = cluster->conf->policy.spill.load && spill_keep(&zone->spill) < SPILL_WHOLE;
+
+    if (cluster->n_usable == 0)
+        return "panic: nobody is usable, so everybody gets requests";
+    if (zone->view.n == 0)
+        return "nobody in it is usable";
+    if (zone->lenient)
+        return "few are left: those whose success rate is low get requests, too";
+    if (zone_kept_percent(cluster, zone) >= 100)
+        return "";
+    snprintf(out, FAULT_TEXT, "%s%s%s", zone->n_usable < zone->n ? "not all of its endpoints are usable" : "",
+             zone->n_usable < zone->n && loaded ? "; " : "", loaded ? "it has more to do than it can" : "");
+    return out;
+}
+
+static void write_zone(struct json_writer *w, const struct cluster *cluster, const struct zone *zone)
+{
+    const struct priority *priority = priority_of(cluster, zone);
+    char why[FAULT_TEXT];
+
+    json_begin(w, '{');
+    text(w, "zone", zone->name);
+    json_key(w, "own");
+    json_bool(w, zone->is_own);
+    number(w, "priority", zone->priority);
+    number(w, "priority_percent", priority ? priority->load : 0);
+    number(w, "endpoints", zone->n);
+    number(w, "usable", zone->n_usable);
+    number(w, "candidates", zone->view.n);
+    number(w, "kept_percent", zone->view.n ? zone_kept_percent(cluster, zone) : 0);
+    milliseconds(w, "distance_ms", zone->distance_us == UINT64_MAX ? 0 : (float) zone->distance_us);
+    text(w, "reason", why_so_much(cluster, zone, why));
+    json_end(w, '}');
+}
+
+void cluster_write_zones(struct json_writer *w, const struct cluster *cluster)
+{
+    json_begin(w, '[');
+    LIST_EACH(link, &cluster->zones) {
+        write_zone(w, cluster, CONTAINER_OF(link, struct zone, link));
+    }
+    json_end(w, ']');
+}
+
+/* ---- where a request would go ---- */
+
+static const struct zone *first_with_anybody(const struct cluster *cluster)
+{
+    LIST_EACH(link, &cluster->zones) {
+        const struct zone *zone = CONTAINER_OF(link, struct zone, link);
+
+        if (zone->view.n > 0)
+            return zone;
+    }
+    return NULL;
+}
+
+static const struct endpoint *due(const struct cluster *cluster, uint64_t now_us)
+{
+    LIST_EACH(link, &cluster->troubled) {
+        const struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
+        const struct outlier *outlier = endpoint->outlier;
+
+        if (outlier->state == OUTLIER_DUE || (outlier->state == OUTLIER_ISOLATED && outlier->until_us <= now_us))
+            return endpoint;
+    }
+    return NULL;
+}
+
+static void say_zone(const struct cluster *cluster, const struct zone *zone, char out[FAULT_TEXT])
+{
+    uint32_t kept = zone_kept_percent(cluster, zone);
+    int used;
+
+    if (zone->view.n == 1)
+        used = snprintf(out, FAULT_TEXT, "sent to %.128s, the only candidate", zone->members[0]->address);
+    else
+        used = snprintf(out, FAULT_TEXT, "sent to the one of %zu that balance.policy %s picks", zone->view.n,
+                        zone->balancer->ops->name);
+    if (cluster->n_zones > 1)
+        used += snprintf(out + used, FAULT_TEXT - (size_t) used, ", in zone %.80s%s",
+                         zone->name[0] ? zone->name : "\"\"", zone->is_own ? ", the own one" : "");
+    if (cluster->n_zones > 1 && kept < 100)
+        snprintf(out + used, FAULT_TEXT - (size_t) used, "; it keeps %u %%, the rest is passed on", kept);
+}
+
+static void say_nobody(const struct cluster *cluster, char out[FAULT_TEXT])
+{
+    struct fault fault;
+    int32_t err = cluster_nobody(cluster, &fault);
+
+    if (err == MESH_ERR_AGAIN)
+        snprintf(out, FAULT_TEXT, "held until its endpoints are known (source: %s)", cluster->set->source);
+    else
+        snprintf(out, FAULT_TEXT, "refused: %s: %.250s", error_name(err), fault.text);
+}
+
+void cluster_write_decision(struct json_writer *w, const struct cluster *cluster)
+{
+    const struct zone *zone = first_with_anybody(cluster);
+    const struct endpoint *tried_out = due(cluster, loop_now_us(cluster->env.loop));
+    char sentence[FAULT_TEXT];
+
+    if (!zone)
+        say_nobody(cluster, sentence);
+    else if (tried_out)
+        snprintf(sentence, sizeof sentence,
+                 "sent to %s: its isolation is over, and one attempt finds out whether it is well", tried_out->address);
+    else
+        say_zone(cluster, zone, sentence);
+    text(w, "decision", sentence);
+}
+
+/* ---- budgets ---- */
+
+static void write_limit(struct json_writer *w, const char *name, uint64_t used, uint64_t most)
+{
+    json_key(w, name);
+    json_begin(w, '{');
+    number(w, "used", used);
+    number(w, "most", most);
+    json_end(w, '}');
+}
+
+static void write_refused(struct json_writer *w, const struct admission_shared *admission)
+{
+    json_key(w, "refused");
+    json_begin(w, '{');
+    for (int i = 0; i < ADMISSION_REFUSALS; i++)
+        number(w, admission_refusal_name((enum admission_refusal) i), atomic_load(&admission->refused[i]));
+    json_end(w, '}');
+}
+
+void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster)
+{
+    const struct policy *policy = &cluster->conf->policy;
+    const struct admission_shared *admission = &cluster->shared->admission;
+    struct budget_limits limits = { policy->retry.budget_percent, policy->retry.budget_per_second,
+                                    policy->retry.budget_min };
+    uint64_t now = loop_now_us(cluster->env.loop), allowed;
+    uint64_t spent = budget_look(&cluster->shared->budget, &limits, now, &allowed);
+
+    json_begin(w, '{');
+    write_limit(w, "requests", atomic_load(&admission->active[ADMISSION_DEFAULT]), policy->breaker.max_requests);
+    write_limit(w, "pending", atomic_load(&admission->pending[ADMISSION_DEFAULT]), policy->breaker.max_pending);
+    write_limit(w, "connections", atomic_load(&cluster->shared->limits.connections), policy->breaker.max_connections);
+    write_limit(w, "retries", spent, allowed);
+    json_key(w, "mostly_succeeds");
+    json_bool(w, budget_mostly_succeeds(&cluster->shared->budget, now));
+    write_refused(w, admission);
+    json_end(w, '}');
+}
