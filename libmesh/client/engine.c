@@ -31,6 +31,7 @@ static int32_t make_lane(struct engine *engine, struct lane *lane, struct fault 
     lane->env.on_empty = on_empty;
     list_init(&lane->env.running);
     list_init(&lane->env.homeless);
+    traces_init(&lane->env.traces);
     list_init(&lane->in_use);
     list_init(&lane->retired);
     list_init(&lane->drainers);

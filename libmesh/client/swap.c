@@ -251,6 +251,7 @@ void lane_end(struct lane *lane)
         free_clusters(&lane->retired);
         loop_leave(lane->loop);
     }
+    traces_free(&lane->env.traces);
     map_free(&lane->clusters);
     model_snapshot_unref(atomic_exchange(&lane->next, NULL));
     model_snapshot_unref(lane->snapshot);

@@ -43,6 +43,12 @@ static struct retry_case case_of(const struct request *request)
     };
 }
 
+static void note(struct request *request, enum retry_verdict verdict)
+{
+    if (request->attempt.traced)
+        request->attempt.traced->verdict = verdict;
+}
+
 static bool is_covered(struct request *request, enum retry_answer answer)
 {
     const struct policy_retry *policy = &request->conf->policy.retry;
@@ -54,9 +60,11 @@ static bool is_covered(struct request *request, enum retry_answer answer)
         request->free_used = true;
         return true;
     }
+    note(request, VERDICT_PAID);
     if (budget_spend(budget, &limits, now))
         return true;
     request->flags |= FLAG_RETRY_BUDGET;
+    note(request, VERDICT_BUDGET_SPENT);
     return false;
 }
 
@@ -76,6 +84,8 @@ static bool try_again(struct request *request, const struct retry_case *c, enum 
     enum retry_answer answer = retry_may(c);
     uint64_t wait;
 
+    note(request, retry_judge(c));
+
     request->forbidden = c->told.forbids;
     if (answer == RETRY_NO) {
         if (c->made >= c->most && c->most > 1)
@@ -83,8 +93,14 @@ static bool try_again(struct request *request, const struct retry_case *c, enum 
         return false;
     }
     wait = pause_before(request, answer, c);
-    if (request_has_less(request, wait + REQUEST_LEAST_US) || !is_covered(request, answer))
+    if (request_has_less(request, wait + REQUEST_LEAST_US)) {
+        note(request, VERDICT_NO_TIME);
         return false;
+    }
+    if (!is_covered(request, answer))
+        return false;
+    if (request->attempt.traced)
+        request->attempt.traced->wait_us = wait;
     request->retry_after_us = wait;
     request->refused_before = request->refused_before || c->reach == HTTP_REFUSED;
     request->attempt.given_up = true;

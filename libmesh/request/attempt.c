@@ -115,6 +115,8 @@ static int32_t open_stream(struct request *request, struct http_conn *conn)
     request->attempt.opened_us = loop_now_us(request->env->loop);
     request->attempt.stream = (struct http_stream){ .ops = &stream_ops, .hold = !is_collected(request) };
     err = http_stream_open(conn, &request->attempt.stream, &head.wanted);
+    if (!err && request->attempt.traced)
+        request->attempt.traced->opened_us = loop_now_us(request->env->loop);
 done:
     head_clear(&head);
     return err;
@@ -196,7 +198,9 @@ static uint64_t hash_key(struct request *request)
 
 int32_t attempt_start(struct request *request)
 {
-    struct cluster_hint hint = { hash_key(request), request->tried, request->made, request->ask.idempotent };
+    struct cluster_choice choice;
+    struct cluster_hint hint = { hash_key(request), request->tried, request->made, request->ask.idempotent,
+                                 trace_choice(request->trace, &choice) };
     struct http_conn *conn;
     int32_t err;
 
@@ -207,6 +211,8 @@ int32_t attempt_start(struct request *request)
         request->attempt.endpoint = NULL;
         return err;
     }
+    request->attempt.traced =
+        trace_attempt_begin(request->trace, request->attempt.endpoint, &choice, loop_now_us(request->env->loop));
     remember_tried(request);
     request->attempt.given_up = request->attempt.outgrown = false;
     request->attempt.lease.on_leased = on_leased;
@@ -242,4 +248,6 @@ void attempt_end(struct request *request, enum attempt_outcome outcome)
     http_stream_cancel(&attempt->stream);
     endpoint_end(attempt->endpoint, outcome, is_collected(request) ? took : 0);
     attempt->endpoint = NULL;
+    trace_attempt_end(attempt->traced, request->response->status, loop_now_us(request->env->loop));
+    attempt->traced = NULL;
 }

@@ -78,6 +78,25 @@ static void forget_cluster(struct request *request)
     request->conf = NULL;
 }
 
+/* Before the response is given away. */
+static void end_trace(struct request *request)
+{
+    struct mesh_response *response = request->response;
+    struct json_writer w = { 0 };
+    uint64_t now = loop_now_us(request->env->loop);
+
+    if (!request->trace)
+        return;
+    request->trace->status = response->status;
+    request->trace->made = request->made;
+    request->trace->most = request->most;
+    trace_end(&request->env->traces, request->trace, request->err, request->err ? response->fault.text : "", now);
+    if (!request->ask.explain)
+        return;
+    trace_write(&w, request->trace, now);
+    response->explanation = json_finish(&w);
+}
+
 /* The outcome stands; nothing of the request is used any more after on_done(). */
 static void finish(struct request *request, int32_t err)
 {
@@ -91,6 +110,7 @@ static void finish(struct request *request, int32_t err)
         response_reset(response);
     report_detail(request);
     report_access(request);
+    end_trace(request);
     let_go(request);
     forget_cluster(request);
     request->ops->on_done(request);
@@ -129,6 +149,7 @@ void request_end(struct request *request, int32_t err, const char *why)
         fault_set(&request->response->fault, err, "%s", why);
     else
         tell_end(&request->response->fault, err, why);
+    trace_attempt_failed(request->trace, request->attempt.traced, err, why);
     attempt_end(request, outcome_of(err));
     fail(request, err);
 }
@@ -141,6 +162,7 @@ void request_abandon(struct request *request)
     request->flags |= FLAG_DOWNSTREAM_END;
     request->err = MESH_ERR_CANCELLED;
     report_access(request);
+    end_trace(request);
     let_go(request);
     forget_cluster(request);
 }
@@ -166,6 +188,7 @@ void request_attempt_failed(struct request *request, int32_t err, enum http_reac
     overload_hear_timeout(request, err);
     request->response->fault = *why;
     request->response->fault.code = err;
+    trace_attempt_failed(request->trace, request->attempt.traced, err, why->text);
     /* A stream whose head the application has seen cannot begin anew. */
     if ((is_collected(request) || request->state != REQUEST_READING) && again_after_failure(request, err, reach))
         return;
@@ -359,6 +382,14 @@ static void find_home(struct request *request)
         settle_in(request, cluster);
 }
 
+static void begin_trace(struct request *request)
+{
+    const struct request_ask *ask = &request->ask;
+    struct trace_ask what = { ask->service, ask->method, ask->path, ask->idempotent, ask->chained, ask->explain };
+
+    request->trace = trace_begin(&request->env->traces, &what, request->began_us);
+}
+
 int32_t request_start(struct request *request, struct request_env *env)
 {
     request->response = response_new();
@@ -368,6 +399,7 @@ int32_t request_start(struct request *request, struct request_env *env)
     request->began_us = loop_now_us(env->loop);
     request->deadline.on_due = on_deadline;
     list_push_back(&env->running, &request->link);
+    begin_trace(request);
     request_set_state(request, REQUEST_ROUTING);
     if (request->ask.timeout_ms > 0) {
         request->ends_us = request->began_us + request->ask.timeout_ms * US_PER_MS;

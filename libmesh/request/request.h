@@ -17,6 +17,7 @@
 #include "request/body.h"
 #include "request/deadline.h"
 #include "request/response.h"
+#include "request/trace.h"
 #include "route/route.h"
 
 struct request;
@@ -27,6 +28,7 @@ struct request_env {
     struct observe *observe;
     struct list running;  /* struct request, all that are not done */
     struct list homeless; /* struct request, in ROUTING: their service is not known yet (request_found_home()) */
+    struct traces traces;
     /* The cluster that serves the request, with a reference. MESH_ERR_AGAIN: not known yet, request_found_home() will come.
      * Else MESH_ERR_NO_ROUTE, ... with a sentence. */
     int32_t (*find_cluster)(struct request_env *env, const struct route_request *what, struct cluster **out,
@@ -45,6 +47,7 @@ struct request_ask {
     uint32_t timeout_ms, max_attempts; /* 0: the policy's */
     bool has_hash_key;
     bool idempotent;
+    bool explain;                   /* the response gets an explanation */
     bool chained;                   /* it carries an attempt number above 1: somebody above retries already */
     struct deadline_asked deadline; /* what its headers say about time */
     bool has_criticality;           /* in a header; else the policy's */
@@ -78,6 +81,7 @@ struct attempt {
     bool given_up;                /* its answer is not wanted: a retry has been decided, and ... */
     enum attempt_outcome verdict; /* ... this is what it says about the endpoint */
     bool outgrown;                /* its body exceeds response.max_bytes */
+    struct trace_attempt *traced; /* its record; NULL: none */
     uint64_t opened_us;           /* its stream: connecting and waiting for a connection are no part of the latency */
 };
 
@@ -96,6 +100,7 @@ struct request {
     struct cluster_waiter waiter;
     struct admission admission;
     struct attempt attempt;
+    struct trace *trace; /* NULL: it is not recorded */
     struct endpoint *tried[CLUSTER_MOST_TRIED];
     uint32_t made, most; /* attempts */
     uint32_t retries;    /* backoffs taken */

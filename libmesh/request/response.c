@@ -19,7 +19,7 @@ struct mesh_response *response_new(void)
     response->fields = response->few;
     response->fields_cap = RESPONSE_FEW_FIELDS;
     response->text = response->body = (struct buf){ 0 };
-    response->detail = NULL;
+    response->detail = response->explanation = NULL;
     response->fault.code = 0;
     response->fault.text[0] = response->endpoint[0] = response->zone[0] = '\0';
     return response;
@@ -34,6 +34,7 @@ void response_free(struct mesh_response *response)
     buf_free(&response->text);
     buf_free(&response->body);
     mem_free(response->detail);
+    mem_free(response->explanation);
     mem_free(response);
 }
 

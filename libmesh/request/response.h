@@ -28,6 +28,7 @@ struct mesh_response {
     struct buf text;
     struct buf body;
     char *detail;       /* NULL: empty */
+    char *explanation;  /* NULL: nobody asked for one */
     struct fault fault; /* of the last failure, while it comes */
     char endpoint[ADDR_TEXT];
     char zone[RESPONSE_ZONE];

@@ -55,9 +55,13 @@ bool retry_wants(const struct retry_case *c)
     return has_retriable_status(c->policy, c->status) || has_retriable_grpc_status(c->policy->on, c->told.grpc_status);
 }
 
-static enum retry_answer after_answer(const struct retry_case *c)
+static enum retry_verdict after_answer(const struct retry_case *c)
 {
-    return retry_wants(c) && c->idempotent && !c->told.forbids ? RETRY_PAID : RETRY_NO;
+    if (!retry_wants(c))
+        return VERDICT_NOT_LISTED;
+    if (!c->idempotent)
+        return VERDICT_NOT_IDEMPOTENT;
+    return c->told.forbids ? VERDICT_FORBIDDEN : VERDICT_PAID;
 }
 
 /* ---- no answer ---- */
@@ -68,41 +72,47 @@ static bool is_connect_failure(int32_t err)
 }
 
 /* No byte left: sending again is the first sending, whatever the method. A certificate that was refused stays refused. */
-static enum retry_answer after_not_sent(const struct retry_case *c)
+static enum retry_verdict after_not_sent(const struct retry_case *c)
 {
     uint32_t conditions = RETRY_CONNECT_FAILURE | RETRY_RESET_BEFORE_REQUEST | ON_ANY_FAILURE;
 
-    if (!(c->policy->on & conditions) || !is_connect_failure(c->err))
-        return RETRY_NO;
-    return c->made == 1 ? RETRY_FREE : RETRY_PAID;
+    if (!is_connect_failure(c->err))
+        return VERDICT_NO_USE;
+    if (!(c->policy->on & conditions))
+        return VERDICT_NOT_LISTED;
+    return c->made == 1 ? VERDICT_FREE : VERDICT_PAID;
 }
 
 /* The peer says that it did nothing. A proxy may say so of what it has passed on (HAProxy does), so a request that must not be
  * executed twice takes this chance once. */
-static enum retry_answer after_refusal(const struct retry_case *c)
+static enum retry_verdict after_refusal(const struct retry_case *c)
 {
     if (!(c->policy->on & (RETRY_REFUSED_STREAM | ON_ANY_FAILURE)))
-        return RETRY_NO;
+        return VERDICT_NOT_LISTED;
     if (c->refused_before)
-        return c->idempotent ? RETRY_PAID : RETRY_NO;
-    return RETRY_FREE;
+        return c->idempotent ? VERDICT_PAID : VERDICT_NOT_IDEMPOTENT;
+    return VERDICT_FREE;
 }
 
-static enum retry_answer after_maybe(const struct retry_case *c)
+static enum retry_verdict after_maybe(const struct retry_case *c)
 {
     uint32_t conditions = ON_ANY_FAILURE | (c->per_try_timeout ? RETRY_TIMEOUT : RETRY_RESET);
 
-    if (!c->idempotent || !(c->policy->on & conditions))
-        return RETRY_NO;
     if (c->err != MESH_ERR_RESET && c->err != MESH_ERR_CONNECT && !c->per_try_timeout)
-        return RETRY_NO;
-    return RETRY_PAID;
+        return VERDICT_NO_USE;
+    if (!(c->policy->on & conditions))
+        return VERDICT_NOT_LISTED;
+    return c->idempotent ? VERDICT_PAID : VERDICT_NOT_IDEMPOTENT;
 }
 
-enum retry_answer retry_may(const struct retry_case *c)
+enum retry_verdict retry_judge(const struct retry_case *c)
 {
-    if (c->made >= c->most || c->chained || !c->replayable)
-        return RETRY_NO;
+    if (c->chained)
+        return VERDICT_CHAINED;
+    if (c->made >= c->most)
+        return VERDICT_ATTEMPTS_USED;
+    if (!c->replayable)
+        return VERDICT_BODY_GONE;
     if (c->err == 0)
         return after_answer(c);
     if (c->reach == HTTP_NOT_SENT)
@@ -110,6 +120,35 @@ enum retry_answer retry_may(const struct retry_case *c)
     if (c->reach == HTTP_REFUSED && c->policy->refused)
         return after_refusal(c);
     return after_maybe(c);
+}
+
+enum retry_answer retry_may(const struct retry_case *c)
+{
+    enum retry_verdict verdict = retry_judge(c);
+
+    if (verdict == VERDICT_FREE)
+        return RETRY_FREE;
+    return verdict == VERDICT_PAID ? RETRY_PAID : RETRY_NO;
+}
+
+const char *retry_verdict_text(enum retry_verdict verdict)
+{
+    static const char *const texts[] = {
+        [VERDICT_NONE] = "",
+        [VERDICT_FREE] = "retried: free, since the peer did nothing with it",
+        [VERDICT_PAID] = "retried: paid from the retry budget",
+        [VERDICT_ATTEMPTS_USED] = "not retried: its attempts are used up",
+        [VERDICT_CHAINED] = "not retried: it is itself the retry of somebody above",
+        [VERDICT_BODY_GONE] = "not retried: its body can no longer be sent from the first byte",
+        [VERDICT_NOT_LISTED] = "not retried: retry.on does not name this",
+        [VERDICT_NOT_IDEMPOTENT] = "not retried: it may have been executed, and is not idempotent",
+        [VERDICT_FORBIDDEN] = "not retried: the peer forbids it",
+        [VERDICT_NO_USE] = "not retried: another attempt would end the same way",
+        [VERDICT_NO_TIME] = "not retried: too little of the request's time is left",
+        [VERDICT_BUDGET_SPENT] = "not retried: the retry budget is spent",
+    };
+
+    return texts[verdict];
 }
 
 uint64_t retry_backoff_us(const struct policy_retry *policy, uint32_t retry, struct rand *dice)

@@ -30,6 +30,25 @@ enum retry_answer {
 };
 
 enum retry_answer retry_may(const struct retry_case *c);
+
+/* The same with the rule that decided; and what only a request knows (again.c). */
+enum retry_verdict {
+    VERDICT_NONE, /* nothing was asked: it was answered, or ended by our own side */
+    VERDICT_FREE,
+    VERDICT_PAID,
+    VERDICT_ATTEMPTS_USED,
+    VERDICT_CHAINED,
+    VERDICT_BODY_GONE,
+    VERDICT_NOT_LISTED,
+    VERDICT_NOT_IDEMPOTENT,
+    VERDICT_FORBIDDEN,
+    VERDICT_NO_USE, /* a refused certificate, a broken protocol, ... would be the same again */
+    VERDICT_NO_TIME,
+    VERDICT_BUDGET_SPENT,
+};
+enum retry_verdict retry_judge(const struct retry_case *c);
+/* As a sentence: "retried: free, since the peer did nothing with it". "" of VERDICT_NONE. */
+const char *retry_verdict_text(enum retry_verdict verdict);
 /* Whether an answer is one that the policy retries; other things may speak against it. */
 bool retry_wants(const struct retry_case *c);
 /* Whether an answer with such a head may be one that the policy retries: worth reading what it says. */
