@@ -41,7 +41,8 @@ struct command {
     int (*run)(void *values, char **arguments, size_t n_arguments);
 };
 
-extern const struct command request_command, bench_command, endpoints_command, resolve_command, config_command;
+extern const struct command request_command, bench_command, endpoints_command, explain_command, resolve_command,
+    config_command;
 
 /* Parses and runs. argv[0] is the command's name. Returns the exit code. */
 int command_run(const struct command *command, int argc, char **argv);

@@ -21,19 +21,9 @@ static const struct option_spec options[] = {
     { 0, "json", NULL, "print JSON", OPTION_FLAG, offsetof(struct config_values, json), 0, 0 },
 };
 
-/* A value as one would write it. */
-static char *text_of(const json_t *value)
-{
-    if (json_is_string(value))
-        return must_have(strdup(json_string_value(value)));
-    if (json_is_null(value))
-        return must_have(strdup(""));
-    return must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT));
-}
-
 static void value_cell(struct table *table, const json_t *value)
 {
-    char *text = text_of(value);
+    char *text = text_of_value(value);
 
     table_cell(table, text, COLOUR_NONE);
     free(text);
@@ -69,7 +59,7 @@ static void print_line(const char *before, const char *text)
 static void print_key(const json_t *key)
 {
     const char *environment = text_at(key, "environment");
-    char *standard = text_of(json_object_get(key, "default"));
+    char *standard = text_of_value(json_object_get(key, "default"));
 
     print_text(text_at(key, "name"), 0, COLOUR_TITLE);
     print_line(*environment ? "  " : "", environment);

@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/state.h"
 
 struct endpoints_values {
     uint64_t timeout_ms;
@@ -21,32 +22,22 @@ static const struct option_spec options[] = {
     { 0, "json", NULL, "print one object", OPTION_FLAG, offsetof(struct endpoints_values, json), 0, 0 },
 };
 
-static enum colour colour_of(const char *state)
-{
-    if (strcmp(state, "connected") == 0 || strcmp(state, "ready") == 0)
-        return COLOUR_GOOD;
-    if (strcmp(state, "failed") == 0 || strcmp(state, "unhealthy") == 0 || strcmp(state, "withdrawn") == 0)
-        return COLOUR_BAD;
-    if (strcmp(state, "connecting") == 0 || strcmp(state, "pending") == 0)
-        return COLOUR_CHANGING;
-    return COLOUR_FAINT;
-}
-
 static void add_endpoint(struct table *table, const json_t *endpoint, const char *source)
 {
-    bool unhealthy = strcmp(text_at(endpoint, "health"), "unhealthy") == 0;
-    const char *state = unhealthy ? "unhealthy" : text_at(endpoint, "state");
+    const char *state = text_at(endpoint, "state");
 
     table_row(table);
     table_cell(table, text_at(endpoint, "address"), COLOUR_NONE);
     table_cell(table, text_at(endpoint, "zone"), COLOUR_NONE);
-    table_cell(table, state, colour_of(state));
+    table_cell(table, state, state_colour(state));
     table_cell(table, source, COLOUR_NONE);
     table_number(table, number_at(endpoint, "weight"));
     table_number(table, number_at(endpoint, "priority"));
     table_number(table, number_at(endpoint, "connections"));
+    table_number(table, number_at(endpoint, "active"));
+    ms_cell(table, endpoint, "latency_ms");
     table_cell(table, text_at(endpoint, "hostname"), COLOUR_NONE);
-    table_cell(table, text_at(endpoint, unhealthy ? "health_reason" : "reason"), COLOUR_FAINT);
+    table_cell(table, text_at(endpoint, "reason"), COLOUR_FAINT);
 }
 
 static void print_head(const json_t *service)
@@ -58,7 +49,7 @@ static void print_head(const json_t *service)
     printf("  ");
     print_text(text_at(service, "protocol"), 0, COLOUR_NONE);
     printf("  ");
-    print_text(state, 0, colour_of(state));
+    print_text(state, 0, state_colour(state));
     putchar('\n');
     if (!json_is_object(error))
         return;
@@ -72,7 +63,8 @@ static void print_head(const json_t *service)
 static void print_service(const json_t *service)
 {
     struct table table = {
-        .titles = { "ADDRESS", "ZONE", "STATE", "SOURCE", "WEIGHT", "PRIORITY", "CONNECTIONS", "HOST", "REASON" },
+        .titles = { "ADDRESS", "ZONE", "STATE", "SOURCE", "WEIGHT", "PRIORITY", "CONNECTIONS", "ACTIVE", "LATENCY",
+                    "HOST", "REASON" },
         .indent = 2,
     };
     json_t *endpoint;
@@ -92,7 +84,7 @@ static bool is_usable(const json_t *service)
     size_t i;
 
     json_array_foreach(json_object_get(service, "endpoints"), i,
-                       endpoint) if (strcmp(text_at(endpoint, "state"), "connected") == 0) return true;
+                       endpoint) if (strcmp(text_at(endpoint, "connection"), "connected") == 0) return true;
     return false;
 }
 

@@ -9,8 +9,8 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-static const struct command *const commands[] = { &request_command, &bench_command, &endpoints_command,
-                                                  &resolve_command, &config_command };
+static const struct command *const commands[] = { &request_command, &bench_command,   &endpoints_command,
+                                                  &explain_command, &resolve_command, &config_command };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)

@@ -139,6 +139,15 @@ uint64_t number_at(const json_t *object, const char *key)
     return (uint64_t) json_integer_value(json_object_get(object, key));
 }
 
+char *text_of_value(const json_t *value)
+{
+    if (json_is_string(value))
+        return must_have(strdup(json_string_value(value)));
+    if (json_is_null(value))
+        return must_have(strdup(""));
+    return must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT));
+}
+
 /* ---- text ---- */
 
 /* https://no-color.org: any value that is not empty. */

@@ -28,6 +28,8 @@ json_t *parse_described(char *text);
 /* A member as text; "" when it is absent or null. */
 const char *text_at(const json_t *object, const char *key);
 uint64_t number_at(const json_t *object, const char *key);
+/* A value as one would write it; to be freed. */
+char *text_of_value(const json_t *value);
 
 enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_CHANGING, COLOUR_FAINT, COLOUR_TITLE };
 /* Text whose control characters are shown, padded with blanks to `width`; coloured on a terminal only. */
@@ -37,7 +39,7 @@ void print_text(const char *text, size_t width, enum colour colour);
 size_t shown_width(const char *text);
 
 /* A table whose columns are as wide as their longest cell. */
-enum { TABLE_COLUMNS = 9 };
+enum { TABLE_COLUMNS = 12 };
 struct table {
     const char *titles[TABLE_COLUMNS]; /* NULL ends them */
     struct table_cell {

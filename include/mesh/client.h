@@ -84,6 +84,34 @@ MESH_API int32_t mesh_client_describe(struct mesh_client *client, const char *se
 MESH_API int32_t mesh_client_resolve(struct mesh_client *client, const char *target, uint32_t timeout_ms, char **out);
 
 /**
+ * The last requests that ended, at least 32 if there were so many, as a JSON array with the newest first. Each is an
+ * object such as mesh_response_explanation() returns. Always recorded, at a price of some 50 ns a request.
+ *
+ * @param client   borrowed; NULL: the process's own.
+ * @param out      JSON text, owned by the caller (mesh_string_free()); NULL on failure.
+ * @return 0, MESH_ERR_INVALID, MESH_ERR_CLOSING, MESH_ERR_NOMEM, MESH_ERR_IO.
+ * Threads: any. Since 0.1.
+ */
+MESH_API int32_t mesh_client_recent(struct mesh_client *client, char **out);
+
+/**
+ * What would happen to a request now, without sending it, as one JSON object: the service's cluster, the policy's values
+ * with their origins, zones in order with the share that each keeps, and endpoints with state, reason, requests in
+ * flight, latency, and whether they would be candidates. docs/explain.md tells the fields.
+ *
+ * @param client   borrowed; NULL: the process's own.
+ * @param service  name or target URI, borrowed.
+ * @param method   borrowed; NULL: "GET".
+ * @param path     borrowed; NULL: "/".
+ * @param timeout_ms  how long resolving the service's name may take, milliseconds.
+ * @param out      JSON text, owned by the caller (mesh_string_free()); NULL on failure.
+ * @return 0, MESH_ERR_INVALID, MESH_ERR_NO_ROUTE, MESH_ERR_TIMEOUT, MESH_ERR_CLOSING, MESH_ERR_NOMEM, MESH_ERR_IO.
+ * Threads: any; waits for the name. Since 0.1.
+ */
+MESH_API int32_t mesh_client_explain(struct mesh_client *client, const char *service, const char *method,
+                                     const char *path, uint32_t timeout_ms, char **out);
+
+/**
  * Free a text that a function of this library handed out.
  *
  * @param text  consumed; NULL is fine.

@@ -40,6 +40,7 @@ struct mesh_header {
 #define MESH_REQ_HAS_HASH_KEY  UINT32_C(0x1) /**< hash_key is set; a hashing policy goes by it */
 #define MESH_REQ_IDEMPOTENT    UINT32_C(0x2) /**< may be executed twice, whatever its method */
 #define MESH_REQ_INTERRUPTIBLE UINT32_C(0x4) /**< a signal handler ends the wait: MESH_ERR_INTERRUPTED */
+#define MESH_REQ_EXPLAIN       UINT32_C(0x8) /**< the response gets an explanation: mesh_response_explanation() */
 
 /** What one request asks for. Zero every field that you do not set: zero always means "the mesh decides". */
 struct mesh_request_opts {

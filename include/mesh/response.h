@@ -126,6 +126,17 @@ MESH_API const char *mesh_response_zone(const struct mesh_response *response);
 MESH_API uint64_t mesh_response_duration_us(const struct mesh_response *response);
 
 /**
+ * Why the request went as it did, as one JSON object: for each attempt the zone and why that one, the candidates with
+ * their scores, the endpoint, the outcome, and whether it was retried and which rule or budget decided.
+ * docs/explain.md tells the fields. Also of a request that failed.
+ *
+ * @return a string borrowed from the response; NULL unless the request had MESH_REQ_EXPLAIN. Of a stream it is there
+ *         when the stream has ended.
+ * Threads: any. Since 0.1.
+ */
+MESH_API const char *mesh_response_explanation(const struct mesh_response *response);
+
+/**
  * Free a response and all that was borrowed from it.
  *
  * @param response  consumed; NULL is fine.

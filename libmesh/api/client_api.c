@@ -75,6 +75,46 @@ int32_t mesh_client_resolve(struct mesh_client *given, const char *target, uint3
     return err;
 }
 
+int32_t mesh_client_recent(struct mesh_client *given, char **out)
+{
+    struct mesh_client *client;
+    struct fault fault;
+    int32_t err;
+
+    if (!out)
+        return MESH_ERR_INVALID;
+    *out = NULL;
+    err = client_take(given, &client, &fault);
+    if (err)
+        return err;
+    err = client_recent(client, out, &fault);
+    client_unref(client);
+    return err;
+}
+
+int32_t mesh_client_explain(struct mesh_client *given, const char *service, const char *method, const char *path,
+                            uint32_t timeout_ms, char **out)
+{
+    const struct mesh_request_opts opts = { .size = sizeof opts, .service = service, .method = method, .path = path };
+    struct api_request request;
+    struct mesh_client *client;
+    struct fault fault;
+    int32_t err;
+
+    if (!out)
+        return MESH_ERR_INVALID;
+    *out = NULL;
+    err = api_read_request(&opts, 0, &request, &fault);
+    if (!err)
+        err = client_take(given, &client, &fault);
+    if (err)
+        return err;
+    err = client_explain(client, &request.ask, api_until_us(timeout_ms), out, &fault);
+    client_unref(client);
+    api_request_clear(&request);
+    return err;
+}
+
 void mesh_string_free(char *text)
 {
     mem_free(text);

@@ -178,6 +178,7 @@ int32_t api_read_request(const struct mesh_request_opts *theirs, uint32_t allowe
     out->ask.max_attempts = opts.max_attempts;
     out->ask.has_hash_key = opts.flags & MESH_REQ_HAS_HASH_KEY;
     out->ask.hash_key = out->ask.has_hash_key ? opts.hash_key : 0;
+    out->ask.explain = opts.flags & MESH_REQ_EXPLAIN;
     err = read_all(&opts, allowed_flags, out, fault);
     if (err) {
         api_request_clear(out);

@@ -87,6 +87,11 @@ uint64_t mesh_response_duration_us(const struct mesh_response *response)
     return response ? response->duration_us : 0;
 }
 
+const char *mesh_response_explanation(const struct mesh_response *response)
+{
+    return response ? response->explanation : NULL;
+}
+
 void mesh_response_free(struct mesh_response *response)
 {
     response_free(response);

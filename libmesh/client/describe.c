@@ -3,89 +3,9 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "client/know.h"
 
 /* ---- writing ---- */
-
-static void write_error(struct json_writer *w, const struct fault *fault)
-{
-    json_key(w, "error");
-    if (fault->code == 0) {
-        json_quoted(w, NULL);
-        return;
-    }
-    json_begin(w, '{');
-    json_key(w, "code");
-    json_quoted(w, error_name(fault->code));
-    json_key(w, "detail");
-    json_quoted(w, fault->text);
-    json_end(w, '}');
-}
-
-static void write_health(struct json_writer *w, const struct endpoint *endpoint)
-{
-    bool off = endpoint->cluster->conf->policy.health.kind == HEALTH_OFF;
-    char why[FAULT_TEXT];
-    enum health_state state = endpoint_health(endpoint, why);
-
-    json_key(w, "health");
-    json_quoted(w, off ? "off" : health_state_name(state));
-    json_key(w, "health_reason");
-    json_quoted(w, why);
-}
-
-static void write_endpoint(struct json_writer *w, const struct endpoint *endpoint)
-{
-    struct pool_state state = { .health = POOL_IDLE, .protocol = "" };
-
-    if (endpoint->pool)
-        state = pool_state(endpoint->pool);
-    json_begin(w, '{');
-    json_key(w, "address");
-    json_quoted(w, endpoint->address);
-    json_key(w, "zone");
-    json_quoted(w, endpoint->zone);
-    json_key(w, "hostname");
-    json_quoted(w, endpoint->hostname);
-    json_key(w, "weight");
-    json_number(w, endpoint->weight);
-    json_key(w, "priority");
-    json_number(w, endpoint->priority);
-    json_key(w, "state");
-    json_quoted(w, pool_health_name(state.health));
-    json_key(w, "reason");
-    json_quoted(w, state.health == POOL_FAILED ? state.fault->text : "");
-    json_key(w, "protocol");
-    json_quoted(w, state.protocol);
-    write_health(w, endpoint);
-    json_key(w, "connections");
-    json_number(w, state.connections);
-    json_key(w, "active");
-    json_number(w, atomic_load(&endpoint->stats->balance.active));
-    json_key(w, "attempts");
-    json_number(w, (int64_t) atomic_load(&endpoint->stats->attempts));
-    json_key(w, "failures");
-    json_number(w, (int64_t) atomic_load(&endpoint->stats->failures));
-    json_end(w, '}');
-}
-
-static const char *state_name(enum model_endpoints_state state)
-{
-    static const char *const names[] = { "pending", "ready", "failed", "withdrawn" };
-
-    return names[state];
-}
-
-/* Requests that were not sent, by whose word. */
-static void write_refused(struct json_writer *w, const struct admission_shared *admission)
-{
-    json_key(w, "refused");
-    json_begin(w, '{');
-    for (int by = 0; by < ADMISSION_REFUSALS; by++) {
-        json_key(w, admission_refusal_name((enum admission_refusal) by));
-        json_number(w, (int64_t) atomic_load(&admission->refused[by]));
-    }
-    json_end(w, '}');
-}
 
 static void write_cluster(struct json_writer *w, const char *service, const struct cluster *cluster)
 {
@@ -97,123 +17,31 @@ static void write_cluster(struct json_writer *w, const char *service, const stru
     json_key(w, "protocol");
     json_quoted(w, model_protocol_name(cluster->conf->protocol));
     json_key(w, "state");
-    json_quoted(w, state_name(cluster->set->state));
+    json_quoted(w, know_state_name(cluster->set->state));
     json_key(w, "source");
     json_quoted(w, cluster->set->source);
-    write_error(w, &cluster->set->fault);
-    write_refused(w, &cluster->shared->admission);
+    know_write_error(w, &cluster->set->fault);
+    cluster_write_refused(w, cluster);
     json_key(w, "endpoints");
-    json_begin(w, '[');
-    LIST_EACH(link, &cluster->endpoints) {
-        write_endpoint(w, CONTAINER_OF(link, struct endpoint, link));
-    }
-    json_end(w, ']');
+    cluster_write_endpoints(w, cluster, false);
     json_end(w, '}');
 }
 
-/* ---- getting to know a service: resolved, and connected if wanted ---- */
-
-struct getting {
-    struct lane *lane;
-    const char *service;
-    bool connect;
-    struct request_env *env;
-    struct cluster *cluster;
-    struct loop_timer look;
-    struct loop_waiter waiter;
-    uint64_t until_us;
-    int32_t err;
-    struct fault fault;
-};
-
-/* How often the state is looked at while somebody waits to read it. */
-#define LOOK_EVERY_US (5 * US_PER_MS)
-
-static bool is_checked(const struct endpoint *endpoint)
-{
-    char why[FAULT_TEXT];
-
-    return endpoint->cluster->conf->policy.health.kind == HEALTH_OFF ||
-           endpoint_health(endpoint, why) != HEALTH_UNKNOWN;
-}
-
-static bool is_settled(struct endpoint *endpoint)
-{
-    enum pool_health health;
-
-    if (endpoint_open_pool(endpoint, NULL) != 0)
-        return true;
-    health = pool_state(endpoint->pool).health;
-    if (health == POOL_IDLE)
-        pool_warm(endpoint->pool);
-    return health != POOL_IDLE && health != POOL_CONNECTING && is_checked(endpoint);
-}
-
-static bool all_settled(struct cluster *cluster)
-{
-    bool settled = true;
-
-    LIST_EACH(link, &cluster->endpoints) {
-        settled = is_settled(CONTAINER_OF(link, struct endpoint, link)) && settled;
-    }
-    return settled;
-}
-
-static bool look(struct getting *getting)
-{
-    struct route_request what = { getting->service, "GET", "/" };
-
-    if (!getting->cluster) {
-        getting->err = lane_find_cluster(getting->env, &what, &getting->cluster, &getting->fault);
-        if (getting->err == MESH_ERR_AGAIN)
-            return false;
-        if (getting->err)
-            return true;
-    }
-    if (getting->cluster->set->state == ENDPOINTS_PENDING)
-        return false;
-    return !getting->connect || all_settled(getting->cluster);
-}
-
-static void on_look(struct loop_timer *timer)
-{
-    struct getting *getting = CONTAINER_OF(timer, struct getting, look);
-    uint64_t now = loop_now_us(getting->lane->loop);
-
-    if (look(getting) || now >= getting->until_us)
-        loop_waiter_done(getting->lane->loop, &getting->waiter);
-    else
-        loop_timer_set(getting->lane->loop, &getting->look, now + LOOK_EVERY_US);
-}
-
-static int32_t get_to_know(struct getting *getting)
-{
-    struct loop *loop = getting->lane->loop;
-
-    getting->env = &getting->lane->env;
-    getting->look.on_due = on_look;
-    loop_waiter_init(&getting->waiter);
-    loop_enter(loop);
-    loop_timer_set(loop, &getting->look, 0);
-    loop_leave(loop);
-    loop_wait(loop, &getting->waiter, LOOP_FOREVER, false);
-    if (getting->err == MESH_ERR_AGAIN)
-        return fault_set(&getting->fault, MESH_ERR_TIMEOUT, "service \"%.200s\" was not known in time",
-                         getting->service);
-    return getting->err;
-}
+/* ---- describing ---- */
 
 static int32_t describe_one(struct lane *lane, const char *service, bool connect, uint64_t until_us,
                             struct json_writer *w, struct fault *fault)
 {
-    struct getting getting = { .lane = lane, .service = service, .connect = connect, .until_us = until_us };
-    int32_t err = get_to_know(&getting);
+    struct knowing knowing = {
+        .lane = lane, .what = { service, "GET", "/" }, .connect = connect, .until_us = until_us
+    };
+    int32_t err = know_service(&knowing);
 
-    *fault = getting.fault;
+    *fault = knowing.fault;
     loop_enter(lane->loop);
-    if (getting.cluster) {
-        write_cluster(w, service, getting.cluster);
-        cluster_unref(getting.cluster);
+    if (knowing.cluster) {
+        write_cluster(w, service, knowing.cluster);
+        cluster_unref(knowing.cluster);
     }
     loop_leave(lane->loop);
     return err;

@@ -216,6 +216,8 @@ void cluster_write_endpoints(struct json_writer *w, const struct cluster *cluste
 void cluster_write_zones(struct json_writer *w, const struct cluster *cluster);
 /* "decision": where a request would go now, or how it would fail. */
 void cluster_write_decision(struct json_writer *w, const struct cluster *cluster);
+/* "refused": how many requests were not sent, by whose word. */
+void cluster_write_refused(struct json_writer *w, const struct cluster *cluster);
 void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster);
 /* Why it is isolated, or not back to its full share; "" it is well. */
 const char *isolation_reason(const struct endpoint *endpoint);

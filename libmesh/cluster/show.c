@@ -299,8 +299,10 @@ static void write_limit(struct json_writer *w, const char *name, uint64_t used, 
     json_end(w, '}');
 }
 
-static void write_refused(struct json_writer *w, const struct admission_shared *admission)
+void cluster_write_refused(struct json_writer *w, const struct cluster *cluster)
 {
+    const struct admission_shared *admission = &cluster->shared->admission;
+
     json_key(w, "refused");
     json_begin(w, '{');
     for (int i = 0; i < ADMISSION_REFUSALS; i++)
@@ -324,6 +326,6 @@ void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster)
     write_limit(w, "retries", spent, allowed);
     json_key(w, "mostly_succeeds");
     json_bool(w, budget_mostly_succeeds(&cluster->shared->budget, now));
-    write_refused(w, admission);
+    cluster_write_refused(w, cluster);
     json_end(w, '}');
 }

@@ -2,6 +2,7 @@
 /* The configuration and the table of keys as JSON for people and tools. */
 #include "source/conf.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- values ---- */
@@ -114,6 +115,60 @@ char *conf_describe(const struct conf *conf, bool all)
     }
     json_end(&w, '}');
     return json_finish(&w);
+}
+
+/* ---- one service ---- */
+
+/* What an explanation shows also when it stands at its default. */
+static bool always_matters(enum key_id id)
+{
+    static const enum key_id ids[] = {
+        KEY_TIMEOUT_MS,
+        KEY_CONNECT_TIMEOUT_MS,
+        KEY_CONNECTION_SILENCE_MS,
+        KEY_RETRY_ATTEMPTS,
+        KEY_RETRY_ON,
+        KEY_RETRY_PER_TRY_TIMEOUT_MS,
+        KEY_HEDGE_PERCENTILE,
+        KEY_BALANCE_POLICY,
+        KEY_OUTLIER_POLICY,
+        KEY_HEALTH_CHECK,
+        KEY_BREAKER_MAX_REQUESTS,
+        KEY_CONCURRENCY_ADAPTIVE,
+        KEY_THROTTLE_ADAPTIVE,
+        KEY_RATE_LIMIT_PER_SECOND,
+    };
+
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+static const char *origin_of(const struct value *value, char out[2 * CONF_NAME_MAX])
+{
+    char name[CONF_NAME_MAX];
+
+    if (!value)
+        return "default";
+    snprintf(out, 2 * CONF_NAME_MAX, "%s%s%s", value->from, value->service[0] ? ": " : "",
+             value->service[0] ? conf_full_name(value->service, value->key, name) : "");
+    return out;
+}
+
+void conf_describe_service(const struct conf *conf, const char *service, struct json_writer *w)
+{
+    char from[2 * CONF_NAME_MAX];
+
+    json_begin(w, '{');
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = key_at((enum key_id) i);
+        const struct value *value = conf_value(conf, service, (enum key_id) i);
+
+        if (value ? key_is_of_service(key) || i == KEY_ZONE : always_matters((enum key_id) i))
+            write_value(w, key->name, key, conf_value_text(conf, service, (enum key_id) i), origin_of(value, from));
+    }
+    json_end(w, '}');
 }
 
 /* ---- the table ---- */

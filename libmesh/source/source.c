@@ -148,6 +148,11 @@ int32_t source_want(struct source *source, const char *service, struct fault *fa
     return 0;
 }
 
+void source_describe(const struct source *source, const char *service, struct json_writer *w)
+{
+    conf_describe_service(source->conf, service, w);
+}
+
 /* ---- the source ---- */
 
 int32_t source_new(const struct source_conf *conf, struct source **out, struct fault *fault)

@@ -30,6 +30,8 @@ int32_t conf_check(const struct conf *conf, struct fault *fault);
 /* JSON texts for mesh_conf_describe() and mesh_conf_keys(); NULL: out of memory. From mem_alloc(). */
 char *conf_describe(const struct conf *conf, bool all);
 char *conf_keys(void);
+/* What holds for one service, and where each value comes from, as an object: all that is given, and what matters most. */
+void conf_describe_service(const struct conf *conf, const char *service, struct json_writer *w);
 /* The effective value of a global key ("zone", "threads", "log.level", ...), its default included; never NULL. */
 const char *conf_text(const struct conf *conf, const char *key);
 uint64_t conf_number(const struct conf *conf, const char *key);
@@ -62,6 +64,9 @@ struct model_snapshot *source_snapshot(struct source *source);
  * added. The result comes with on_snapshot. MESH_ERR_INVALID / MESH_ERR_NO_ROUTE with a sentence for a name that cannot be. */
 int32_t source_want(struct source *source, const char *service, struct fault *fault);
 enum { SOURCE_UNUSED_S = 600 };
+
+/* conf_describe_service() by the configuration as it is now. */
+void source_describe(const struct source *source, const char *service, struct json_writer *w);
 
 /* Looks a target up step by step for people to read: a JSON object from mem_alloc(), NULL when out of memory. Once, later. */
 typedef void (*source_explained_fn)(void *user, int32_t err, char *json);

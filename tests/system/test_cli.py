@@ -14,7 +14,7 @@ import pytest
 
 from servers.process import GUARD_S
 
-COMMANDS = ["request", "bench", "endpoints", "resolve", "config"]
+COMMANDS = ["request", "bench", "endpoints", "explain", "resolve", "config"]
 OK, FAILED, USAGE = 0, 1, 2
 
 

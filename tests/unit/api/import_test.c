@@ -144,17 +144,18 @@ static void flags(void **state)
     struct mesh_request_opts opts = opts_of("users");
 
     (void) state;
-    opts.flags = MESH_REQ_IDEMPOTENT | MESH_REQ_HAS_HASH_KEY | MESH_REQ_INTERRUPTIBLE;
+    opts.flags = MESH_REQ_IDEMPOTENT | MESH_REQ_HAS_HASH_KEY | MESH_REQ_INTERRUPTIBLE | MESH_REQ_EXPLAIN;
     opts.method = "POST";
     opts.hash_key = 9;
     MESH_OK(read_request(&opts));
     assert_true(out.ask.idempotent);
+    assert_true(out.ask.explain);
     assert_int_equal(out.ask.hash_key, 9);
     opts.flags = 0;
     MESH_OK(read_request(&opts));
     assert_false(out.ask.idempotent);
     assert_int_equal(out.ask.hash_key, 0);
-    for (int bit = 3; bit < 32; bit++) {
+    for (int bit = 4; bit < 32; bit++) {
         char text[32];
 
         opts.flags = UINT32_C(1) << bit;

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What would happen to a request, and what happened to the last ones, as JSON for people and tools. */
+#include <stdlib.h>
+
+#include "client/client.h"
+#include "client/know.h"
+
+static void text(struct json_writer *w, const char *key, const char *value)
+{
+    json_key(w, key);
+    json_quoted(w, value);
+}
+
+static int32_t finish(struct json_writer *w, char **out, struct fault *fault)
+{
+    *out = json_finish(w);
+    return *out ? 0 : fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+}
+
+/* ---- what would happen ---- */
+
+static const char *what_is_retried(const struct request_ask *ask, const struct policy *policy)
+{
+    if (policy->retry.attempts == 1 || policy->retry.on == 0)
+        return "nothing";
+    return ask->idempotent ? "what retry.on names, also what may have been executed: it is idempotent"
+                           : "what was certainly not executed: it is not idempotent";
+}
+
+static void write_request(struct json_writer *w, const struct request_ask *ask)
+{
+    text(w, "service", ask->service);
+    text(w, "method", ask->method);
+    text(w, "path", ask->path);
+    json_key(w, "idempotent");
+    json_bool(w, ask->idempotent);
+}
+
+static void write_cluster(struct json_writer *w, const struct request_ask *ask, const struct cluster *cluster)
+{
+    const struct model_cluster *conf = cluster->conf;
+
+    text(w, "cluster", cluster->shared->name);
+    text(w, "protocol", model_protocol_name(conf->protocol));
+    text(w, "authority", conf->authority);
+    text(w, "state", know_state_name(cluster->set->state));
+    text(w, "source", cluster->set->source);
+    know_write_error(w, &cluster->set->fault);
+    cluster_write_decision(w, cluster);
+    text(w, "retried", what_is_retried(ask, &conf->policy));
+    json_key(w, "zones");
+    cluster_write_zones(w, cluster);
+    json_key(w, "endpoints");
+    cluster_write_endpoints(w, cluster, true);
+    json_key(w, "budgets");
+    cluster_write_budgets(w, cluster);
+}
+
+static void write_policy(struct json_writer *w, struct engine *engine, const char *service)
+{
+    json_key(w, "policy");
+    loop_enter(engine->lanes[0].loop);
+    source_describe(engine->source, service, w);
+    loop_leave(engine->lanes[0].loop);
+}
+
+/* Of a name that is no service there is a sentence to be told. */
+static void explain(struct engine *engine, const struct request_ask *ask, uint64_t until_us, struct json_writer *w)
+{
+    struct lane *lane = engine_lane(engine);
+    struct knowing knowing = { .lane = lane, .what = { ask->service, ask->method, ask->path }, .until_us = until_us };
+    int32_t err = know_service(&knowing);
+
+    write_request(w, ask);
+    if (err) {
+        knowing.fault.code = err;
+        know_write_error(w, &knowing.fault);
+    }
+    loop_enter(lane->loop);
+    if (knowing.cluster && !err)
+        write_cluster(w, ask, knowing.cluster);
+    cluster_unref(knowing.cluster);
+    loop_leave(lane->loop);
+    write_policy(w, engine, ask->service);
+}
+
+int32_t client_explain(struct mesh_client *client, const struct request_ask *ask, uint64_t until_us, char **out,
+                       struct fault *fault)
+{
+    struct json_writer w = { 0 };
+    struct engine *engine;
+    int32_t err = client_engine(client, &engine, fault);
+
+    *out = NULL;
+    if (err)
+        return err;
+    json_begin(&w, '{');
+    explain(engine, ask, until_us, &w);
+    json_end(&w, '}');
+    return finish(&w, out, fault);
+}
+
+/* ---- what happened ---- */
+
+static int by_end(const void *a, const void *b)
+{
+    uint64_t x = ((const struct trace *) a)->ended_us, y = ((const struct trace *) b)->ended_us;
+
+    return (x < y) - (x > y);
+}
+
+/* Copies, so that the lane is not held up while they are written. */
+static size_t copy_traces(struct lane *lane, struct trace *out)
+{
+    size_t n = 0;
+
+    loop_enter(lane->loop);
+    LIST_EACH(link, &lane->env.traces.recent) {
+        out[n++] = *CONTAINER_OF(link, struct trace, link);
+    }
+    loop_leave(lane->loop);
+    return n;
+}
+
+int32_t client_recent(struct mesh_client *client, char **out, struct fault *fault)
+{
+    struct json_writer w = { 0 };
+    struct engine *engine;
+    struct trace *traces;
+    size_t n = 0;
+    int32_t err = client_engine(client, &engine, fault);
+
+    *out = NULL;
+    if (err)
+        return err;
+    traces = mem_array(engine->n_lanes * TRACE_RECENT, sizeof *traces);
+    if (!traces)
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < engine->n_lanes; i++)
+        n += copy_traces(&engine->lanes[i], traces + n);
+    qsort(traces, n, sizeof *traces, by_end);
+    json_begin(&w, '[');
+    for (size_t i = 0; i < n; i++)
+        trace_write(&w, &traces[i], clock_now_us());
+    json_end(&w, ']');
+    mem_free(traces);
+    return finish(&w, out, fault);
+}
