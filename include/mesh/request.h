@@ -85,7 +85,9 @@ MESH_API void mesh_request_opts_init(struct mesh_request_opts *opts, size_t size
  *                MESH_ERR_CONNECT, MESH_ERR_TLS, MESH_ERR_RESET, MESH_ERR_PROTOCOL  of the last attempt
  *                MESH_ERR_TIMEOUT     the deadline passed
  *                MESH_ERR_TOO_LARGE   the body exceeds response.max_bytes
- *                MESH_ERR_OVERFLOW    a limit of the circuit breaker
+ *                MESH_ERR_OVERFLOW    a limit of the circuit breaker, or of adaptive concurrency
+ *                MESH_ERR_RATE_LIMITED the service's rate limit
+ *                MESH_ERR_THROTTLED   the service has turned many requests away lately
  *                MESH_ERR_INTERRUPTED a signal came (MESH_REQ_INTERRUPTIBLE only)
  *                MESH_ERR_CLOSING     the client is being freed
  *                MESH_ERR_NOMEM, MESH_ERR_IO

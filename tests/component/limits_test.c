@@ -413,6 +413,50 @@ static void who_waits_may_be_cancelled(void **state)
     h2_server_stop(server);
 }
 
+/* ---- all at once ---- */
+
+static bool is_a_refusal(int32_t err)
+{
+    return err == MESH_ERR_OVERFLOW || err == MESH_ERR_RATE_LIMITED || err == MESH_ERR_THROTTLED;
+}
+
+static void *rush_against_all(void *user)
+{
+    static const char *const criticalities[] = { "critical-plus", "critical", "sheddable-plus", "sheddable" };
+    struct rush *all = user;
+
+    for (unsigned i = 0; test_now_ms() < all->until_ms; i++) {
+        struct answer answer =
+            get_as(all->client, i % 3 ? "/slow?ms=1" : "/status?code=429", NULL, criticalities[i % 4]);
+
+        all->passed += answer.err == 0;
+        all->other += answer.err != 0 && !is_a_refusal(answer.err);
+    }
+    return NULL;
+}
+
+static void whatever_passes_all_limits_is_sent_once(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct mesh_client *client = client_of_server(
+        server, PAIRS("loops", "2", "retry.attempts", "1", "rate_limit.per_second", "3000", "rate_limit.burst", "10",
+                      "throttle.adaptive", "on", "concurrency.adaptive", "on", "concurrency.initial", "3",
+                      "concurrency.min", "2", "breaker.max_requests", "6", "breaker.high_max_requests", "2"));
+    struct rush all = { .client = client, .until_ms = test_now_ms() + 1000 };
+    pthread_t threads[16];
+
+    (void) state;
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, rush_against_all, &all), 0);
+    for (int i = 0; i < 16; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(all.other, 0);
+    assert_true(all.passed > 0);
+    assert_int_equal(h2_server_seen(server), all.passed);
+    mesh_client_free(client);
+    h2_server_stop(server);
+}
+
 /* ---- how it is written down ---- */
 
 /* The access log of two requests, the second of which was refused. */
@@ -537,6 +581,7 @@ int main(void)
         cmocka_unit_test(who_waits_too_long_is_refused),
         cmocka_unit_test(streams_that_have_begun_are_not_counted),
         cmocka_unit_test(who_waits_may_be_cancelled),
+        cmocka_unit_test(whatever_passes_all_limits_is_sent_once),
         cmocka_unit_test(each_refusal_has_its_flag),
         cmocka_unit_test(an_unknown_criticality_is_told_with_those_there_are),
         cmocka_unit_test(the_callee_learns_the_criticality),

@@ -261,6 +261,42 @@ static void throttling_may_be_switched_at_any_time(void **state)
     end(&f);
 }
 
+static struct fixture scarce;
+
+static int32_t begin_scarce(void)
+{
+    struct cluster_shared *shared = cluster_shared_new("users");
+    struct model_entry entry = { scarce.conf, scarce.cluster->set };
+    struct cluster *cluster;
+    int32_t err =
+        shared ? cluster_new(&(struct cluster_env){ .loop = scarce.loop }, &entry, shared, &cluster) : MESH_ERR_NOMEM;
+
+    if (!err)
+        cluster_unref(cluster);
+    cluster_shared_unref(shared);
+    return err;
+}
+
+static void throttling_without_memory(void **state)
+{
+    struct model_entry entry;
+    int64_t live;
+
+    (void) state;
+    scarce.conf = conf_new();
+    begin(&scarce);
+    entry = (struct model_entry){ conf_new(), scarce.cluster->set };
+    entry.cluster->policy.throttle.adaptive = true;
+    mem_watch(1, false);
+    MESH_ERR(MESH_ERR_NOMEM, cluster_update(scarce.cluster, &entry));
+    assert_true(mem_unwatch(&live));
+    assert_ptr_equal(scarce.cluster->conf, scarce.conf);
+    model_cluster_unref(entry.cluster);
+    scarce.conf->policy.throttle.adaptive = true;
+    mesh_test_each_allocation_fails(begin_scarce);
+    end(&scarce);
+}
+
 /* ---- concurrency ---- */
 
 /* A request that waits, and what it came to. */
@@ -542,6 +578,7 @@ int main(void)
         LEAK_TEST(throttling_is_per_criticality),
         LEAK_TEST(throttling_that_is_off_hears_nothing),
         LEAK_TEST(throttling_may_be_switched_at_any_time),
+        cmocka_unit_test(throttling_without_memory),
         LEAK_TEST(who_waits_is_served_in_order),
         LEAK_TEST(a_full_queue_serves_the_last_first),
         LEAK_TEST(nobody_passes_the_queue),
