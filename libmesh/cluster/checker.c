@@ -123,6 +123,8 @@ void check_ended(struct check *check, enum health_verdict verdict, const struct 
         on_change(check, before, text);
     if (verdict != HEALTH_UNTOLD && (changed || check->health.state == HEALTH_UNHEALTHY))
         publish(check->endpoint, check->health.state, verdict == HEALTH_PASSED ? NULL : text);
+    if (verdict == HEALTH_PASSED && check->health.state == HEALTH_HEALTHY)
+        endpoint_check_passed(check->endpoint);
     stop(check); /* only now: `why` may belong to what ends here */
     wait_for_next(check, health_wait_us(&check->endpoint->cluster->conf->policy.health, loop_rand(check_loop(check))));
 }

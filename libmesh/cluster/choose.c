@@ -93,6 +93,7 @@ static void look(struct cluster *cluster, uint64_t now_us)
 
     cluster->look_us = UINT64_MAX;
     cluster_look_at_troubled(cluster, now_us);
+    cluster_look_at_envoy(cluster, now_us);
     if (cluster->n_zones > 1 && policy->spill.warm)
         zones_warm(cluster);
     if (policy->outlier.ramp && ramp_see(&cluster->ramp, (uint32_t) cluster->n_usable, now_us))

@@ -37,6 +37,7 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     list_init(&cluster->endpoints);
     list_init(&cluster->leaving);
     list_init(&cluster->troubled);
+    outlier_envoy_init(&cluster->envoy);
     list_init(&cluster->zones);
     list_init(&cluster->waiters);
     admission_open(cluster);
@@ -112,9 +113,13 @@ static bool same_transport(const struct model_cluster *a, const struct model_clu
 
 static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)
 {
+    enum policy_outlier_kind kind = cluster->conf->policy.outlier.kind;
+
     model_cluster_ref(conf);
     model_cluster_unref(cluster->conf);
     cluster->conf = conf;
+    if (kind != conf->policy.outlier.kind)
+        cluster_forget_isolation(cluster);
     admission_adopt(cluster);
     cluster->shared->limits.max_connections = conf->policy.breaker.max_connections;
     cluster->by_key = balance_of(conf)->by_key;

@@ -19,6 +19,7 @@
 #include "cluster/health.h"
 #include "cluster/latency.h"
 #include "cluster/outlier.h"
+#include "cluster/outlier_envoy.h"
 #include "cluster/priority.h"
 #include "cluster/ramp.h"
 #include "model/model.h"
@@ -76,6 +77,7 @@ struct endpoint {
     uint64_t silence_set_us;
     struct zone *home;                     /* NULL: removed */
     struct outlier *outlier;               /* NULL: it has never failed */
+    struct outlier_envoy_host *envoy;      /* NULL: another policy, or no attempt yet */
     struct list trouble;                   /* in cluster.troubled, while the outlier is not well */
     struct list link;                      /* in cluster.endpoints or cluster.leaving */
     const char *address, *zone, *hostname; /* in `texts`, or the stats */
@@ -104,7 +106,8 @@ struct cluster {
     size_t n_endpoints;
     struct list leaving;  /* removed ones, with attempts or connections left */
     struct list troubled; /* struct endpoint, isolated or recovering */
-    struct list zones;    /* struct zone, in the order of preference */
+    struct outlier_envoy envoy;
+    struct list zones; /* struct zone, in the order of preference */
     size_t n_zones, n_usable;
     struct priority *priorities;
     size_t n_priorities;
@@ -221,6 +224,11 @@ void cluster_write_refused(struct json_writer *w, const struct cluster *cluster)
 void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster);
 /* Why it is isolated, or not back to its full share; "" it is well. */
 const char *isolation_reason(const struct endpoint *endpoint);
+/* What Envoy's outlier detection goes by, in the order of an attempt's life: it has a stream; its answer's head has come, with
+ * this status; no connection, a reset, or no head in time. */
+void endpoint_connected(struct endpoint *endpoint);
+void endpoint_answered(struct endpoint *endpoint, int status);
+void endpoint_failed(struct endpoint *endpoint, bool timed_out);
 /* Keeps the struct while somebody points to it. */
 void endpoint_hold(struct endpoint *endpoint);
 void endpoint_let_go(struct endpoint *endpoint);

@@ -56,6 +56,7 @@ void endpoint_free(struct endpoint *endpoint)
     list_remove(&endpoint->link);
     check_free(endpoint->check);
     endpoint_leave_troubled(endpoint);
+    endpoint_leave_envoy(endpoint);
     mem_free(endpoint->outlier);
     pool_free(endpoint->pool);
     model_cluster_unref(endpoint->conf);
@@ -169,16 +170,23 @@ bool endpoint_in_doubt(const struct endpoint *endpoint)
     return health == POOL_FAILED || health == POOL_SILENT;
 }
 
+static bool is_ejected(const struct endpoint *endpoint)
+{
+    return endpoint->envoy && endpoint->envoy->ejected;
+}
+
 bool endpoint_usable(const struct endpoint *endpoint)
 {
-    return (!endpoint->outlier || outlier_is_in(endpoint->outlier)) && !endpoint_in_doubt(endpoint);
+    return !is_ejected(endpoint) && (!endpoint->outlier || outlier_is_in(endpoint->outlier)) &&
+           !endpoint_in_doubt(endpoint);
 }
 
 bool endpoint_usable_but_for_rate(const struct endpoint *endpoint)
 {
     const struct outlier *outlier = endpoint->outlier;
 
-    return (!outlier || outlier_is_in(outlier) || outlier->by_rate) && !endpoint_in_doubt(endpoint);
+    return !is_ejected(endpoint) && (!outlier || outlier_is_in(outlier) || outlier->by_rate) &&
+           !endpoint_in_doubt(endpoint);
 }
 
 bool endpoint_is_idle(const struct endpoint *endpoint)
@@ -192,6 +200,7 @@ void endpoint_remove(struct endpoint *endpoint)
     endpoint->home = NULL;
     check_free(endpoint->check);
     endpoint_leave_troubled(endpoint);
+    endpoint_leave_envoy(endpoint);
     if (endpoint->pool)
         pool_drain(endpoint->pool);
     cluster_sweep_later(endpoint->cluster);

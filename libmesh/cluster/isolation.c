@@ -230,12 +230,26 @@ void endpoint_leave_troubled(struct endpoint *endpoint)
     set_withheld(endpoint, 100);
 }
 
+void cluster_forget_isolation(struct cluster *cluster)
+{
+    LIST_EACH(link, &cluster->endpoints) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        endpoint_leave_troubled(endpoint);
+        mem_free(endpoint->outlier);
+        endpoint->outlier = NULL;
+        endpoint_leave_envoy(endpoint);
+    }
+}
+
 /* ---- showing ---- */
 
 const char *isolation_reason(const struct endpoint *endpoint)
 {
     const struct outlier *outlier = endpoint->outlier;
 
+    if (endpoint->envoy && endpoint->envoy->ejected)
+        return outlier_envoy_reason_name(endpoint->envoy->reason);
     if (!outlier || outlier->state == OUTLIER_WELL)
         return "";
     if (outlier->state == OUTLIER_RECOVERING)

@@ -39,6 +39,14 @@ void cluster_look_at_troubled(struct cluster *cluster, uint64_t now_us);
 /* An endpoint whose isolation is over: this attempt finds out how it is. NULL: there is none that this attempt may try. */
 struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us);
 
+/* The policy is another one: what the one before found is forgotten. */
+void cluster_forget_isolation(struct cluster *cluster);
+
+/* isolation_envoy.c */
+void endpoint_check_passed(struct endpoint *endpoint);
+void endpoint_leave_envoy(struct endpoint *endpoint);
+void cluster_look_at_envoy(struct cluster *cluster, uint64_t now_us);
+
 /* cluster.c. The balancer of its policy; NULL: out of memory. */
 struct balancer *cluster_make_balancer(const struct model_cluster *conf);
 

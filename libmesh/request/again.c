@@ -129,17 +129,20 @@ static enum attempt_outcome outcome_of_status(int status)
     return status == 408 || status == 429 ? ATTEMPT_TURNED_AWAY : ATTEMPT_ANSWERED;
 }
 
-/* A gRPC server answers 200 to nearly everything: it is judged by what its status stands for. */
-enum attempt_outcome again_outcome(const struct request *request)
+int again_status(const struct request *request)
 {
     const struct mesh_response *response = request->response;
     struct told told;
 
     if (!request->ask.deadline.is_grpc || response->status != 200)
-        return outcome_of_status(response->status);
+        return response->status;
     told = told_read(response, 0);
-    return told.grpc_status == GRPC_STATUS_NONE ? ATTEMPT_ANSWERED
-                                                : outcome_of_status(told_http_status(told.grpc_status));
+    return told.grpc_status == GRPC_STATUS_NONE ? response->status : told_http_status(told.grpc_status);
+}
+
+enum attempt_outcome again_outcome(const struct request *request)
+{
+    return outcome_of_status(again_status(request));
 }
 
 /* `status`: 0 when the head has been judged already. */

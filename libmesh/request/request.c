@@ -145,6 +145,8 @@ void request_end(struct request *request, int32_t err, const char *why)
     if (request->state == REQUEST_DONE)
         return;
     overload_hear_timeout(request, err);
+    if (err == MESH_ERR_TIMEOUT && request->state == REQUEST_OPEN)
+        endpoint_failed(request->attempt.endpoint, true);
     if (request->attempt.endpoint)
         fault_set(&request->response->fault, err, "%s", why);
     else
@@ -186,6 +188,8 @@ static void on_deadline(struct loop_timer *timer)
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why)
 {
     overload_hear_timeout(request, err);
+    if (outcome_of(err) == ATTEMPT_FAILED)
+        endpoint_failed(request->attempt.endpoint, err == MESH_ERR_TIMEOUT);
     request->response->fault = *why;
     request->response->fault.code = err;
     trace_attempt_failed(request->trace, request->attempt.traced, err, why->text);
@@ -227,6 +231,7 @@ void request_attempt_opened(struct request *request)
     uint32_t try_ms = request->conf->policy.retry.per_try_timeout_ms;
 
     request_set_state(request, REQUEST_OPEN);
+    endpoint_connected(request->attempt.endpoint);
     admission_sent(&request->admission);
     if (try_ms > 0)
         request_pause(request, on_try_timeout, loop_now_us(request->env->loop) + try_ms * US_PER_MS);
@@ -240,6 +245,7 @@ void request_attempt_head(struct request *request, bool end)
     (void) end;
     if (request->attempt.given_up)
         return;
+    endpoint_answered(request->attempt.endpoint, again_status(request));
     overload_hear_head(request);
     if (again_after_head(request))
         return;

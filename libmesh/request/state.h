@@ -49,7 +49,9 @@ bool again_after_failure(struct request *request, int32_t err, enum http_reach r
 /* The head of its answer has come, or the whole of it. */
 bool again_after_head(struct request *request);
 bool again_after_trailers(struct request *request);
-/* What its answer, as far as it has come, says about the endpoint. */
+/* The status that its answer, as far as it has come, is judged by: a gRPC server answers 200 to nearly everything. */
+int again_status(const struct request *request);
+/* What that says about the endpoint. */
 enum attempt_outcome again_outcome(const struct request *request);
 
 /* report.c */
