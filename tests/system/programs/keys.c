@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request for each line of stdin, and on stdout the endpoint that answered it, a line each.
+/* One request for each line of stdin, and on stdout the endpoint that answered it or the name of the error, a line each.
  *
  *   keys SERVICE header NAME    the line is the header's value; several values are separated by "|"
  *   keys SERVICE path           the line is the path
@@ -33,9 +33,8 @@ static void send_one(struct mesh_client *client, const struct mesh_request_opts 
     struct mesh_response *response;
     int32_t err = mesh_request(client, opts, &response);
 
-    if (err)
-        die(mesh_error_name(err), mesh_response_detail(response));
-    puts(mesh_response_endpoint(response));
+    puts(err ? mesh_error_name(err) : mesh_response_endpoint(response));
+    fflush(stdout);
     mesh_response_free(response);
 }
 

@@ -24,9 +24,9 @@ def binary():
 
 
 class Envoy(Server):
-    """One Envoy with one HTTP/1.1 listener; routes and clusters as in its configuration."""
+    """One Envoy with one HTTP/1.1 listener; routes, clusters and what is more as in its configuration."""
 
-    def __init__(self, folder, port, routes, clusters):
+    def __init__(self, folder, port, routes, clusters, options=(), **more):
         super().__init__(folder, port, f"envoy-{port}")
         self.binary = binary()
         router = {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
@@ -41,7 +41,8 @@ class Envoy(Server):
             "address": self.at(port),
             "filter_chains": [{"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}],
         }
-        self.configuration = {"static_resources": {"listeners": [listener], "clusters": clusters}}
+        self.configuration = {"static_resources": {"listeners": [listener], "clusters": clusters}, **more}
+        self.options = options
 
     @staticmethod
     def at(port):
@@ -50,4 +51,4 @@ class Envoy(Server):
     def command(self):
         path = self.folder / f"{self.name}.json"
         path.write_text(json.dumps(self.configuration))
-        return [self.binary, "-c", path, "--concurrency", "1", "--log-level", "warn", "--use-dynamic-base-id"]
+        return [self.binary, "-c", path, "--concurrency", "1", "--log-level", "warn", "--use-dynamic-base-id", *self.options]
