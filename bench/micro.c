@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has no connection in it: how long a pick takes, how long a cluster takes up a new set of endpoints, and how much memory
- * an endpoint needs. Prints one object of JSON. */
+/* What has no connection in it: how long a pick takes, what passing the limits costs, how long a cluster takes up a new set of
+ * endpoints, and how much memory an endpoint needs. Prints one object of JSON. */
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -202,10 +203,11 @@ static double swap_ms(struct loop *loop, struct cluster *cluster, struct model_c
     return began;
 }
 
-static struct cluster *make_cluster(struct loop *loop, struct model_cluster *conf)
+/* Takes the set over. */
+static struct cluster *make_cluster(struct loop *loop, struct model_cluster *conf, struct model_endpoints *set)
 {
     struct cluster_env env = { .loop = loop };
-    struct model_entry entry = { conf, make_set(0) };
+    struct model_entry entry = { conf, set };
     struct cluster_shared *shared = cluster_shared_new("micro");
     struct cluster *cluster;
 
@@ -213,7 +215,7 @@ static struct cluster *make_cluster(struct loop *loop, struct model_cluster *con
     loop_enter(loop);
     need(cluster_new(&env, &entry, shared, &cluster) == 0, "the cluster cannot be made");
     loop_leave(loop);
-    model_endpoints_unref(entry.endpoints);
+    model_endpoints_unref(set);
     cluster_shared_unref(shared);
     return cluster;
 }
@@ -230,7 +232,7 @@ static void measure_sets(void)
     need(conf && loop_new(&threadless, &loop) == 0, "no memory");
     before = allocated();
     first_ms = cpu_ms();
-    cluster = make_cluster(loop, conf);
+    cluster = make_cluster(loop, conf, make_set(0));
     first_ms = cpu_ms() - first_ms;
     printf("\"swaps\": [{\"endpoints\": %d, \"first_ms\": %.2f, \"bytes_per_endpoint\": %.1f, ", MANY, first_ms,
            (double) (allocated() - before) / MANY);
@@ -245,11 +247,94 @@ static void measure_sets(void)
     model_cluster_unref(conf);
 }
 
+/* ---- limits ---- */
+
+static const struct limits {
+    const char *name;
+    uint32_t max_requests, per_second;
+    bool throttle, concurrency;
+} limits[] = {
+    { "off", 1024, 0, false, false },       { "rate_limit", 1024, 100000000, false, false },
+    { "throttle", 1024, 0, true, false },   { "concurrency", 1024, 0, false, true },
+    { "all", 1024, 100000000, true, true }, { "refused", 0, 0, false, false },
+};
+
+/* The way of a request past them, with what its attempt tells. */
+static void pass_limits(struct cluster *cluster)
+{
+    struct admission admission = { .criticality = CRITICALITY_CRITICAL };
+    struct fault fault;
+
+    if (admission_enter(&admission, cluster, &fault) != 0)
+        return;
+    admission_sent(&admission);
+    if (admission_listens(&admission))
+        admission_answered(&admission, 1000);
+    admission_leave(&admission);
+}
+
+static double limits_ns(struct cluster *cluster)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t began = clock_now_us();
+
+        for (int k = 0; k < PICKS; k++)
+            pass_limits(cluster);
+        began = clock_now_us() - began;
+        least = began < least ? began : least;
+    }
+    return (double) least * 1e3 / PICKS;
+}
+
+static void measure_limit(struct loop *loop, const struct limits *what)
+{
+    struct model_cluster *conf = model_cluster_new("micro");
+    struct model_endpoints *nobody = model_endpoints_new(ENDPOINTS_READY, "static", 0);
+    struct cluster *cluster;
+
+    need(conf && nobody, "no memory");
+    conf->policy.breaker.max_requests = what->max_requests;
+    conf->policy.rate_limit.per_second = what->per_second;
+    conf->policy.throttle = (struct policy_throttle){ what->throttle, 90 };
+    conf->policy.concurrency = (struct policy_concurrency){ what->concurrency, 20, 4, 1000, 10 };
+    cluster = make_cluster(loop, conf, nobody);
+    loop_enter(loop);
+    printf("%s{\"limits\": \"%s\", \"ns\": %.1f}", what == limits ? "" : ", ", what->name, limits_ns(cluster));
+    cluster_unref(cluster);
+    loop_leave(loop);
+    model_cluster_unref(conf);
+}
+
+static void *do_nothing(void *nothing)
+{
+    return nothing;
+}
+
+/* glibc's locks are cheaper in a program that never had a second thread. */
+static void measure_limits(void)
+{
+    struct loop_conf threadless = { .threadless = true };
+    struct loop *loop = NULL;
+    pthread_t second;
+
+    need(pthread_create(&second, NULL, do_nothing, NULL) == 0, "no thread");
+    pthread_join(second, NULL);
+    need(loop_new(&threadless, &loop) == 0, "no memory");
+    printf(", \"limits\": [");
+    for (size_t i = 0; i < COUNT_OF(limits); i++)
+        measure_limit(loop, &limits[i]);
+    printf("]");
+    loop_free(loop);
+}
+
 int main(void)
 {
     printf("{");
     measure_picks();
     measure_sets();
+    measure_limits();
     printf("}\n");
     return 0;
 }

@@ -96,6 +96,8 @@ def print_micro(micro):
     for pick in micro["picks"]:
         kind = "half are slow" if pick["half_slow"] else "unequal weights" if pick["weighted"] else "equal weights"
         print(f"  {pick['policy']:16} {pick['endpoints']:>8,} endpoints, {kind:16} {pick['ns']:>8.1f} ns a pick")
+    for limit in micro["limits"]:
+        print(f"  a request past the limits, {limit['limits']:16} {limit['ns']:>15.1f} ns")
     for swap in micro["swaps"]:
         print(f"  {swap['endpoints']:,} endpoints: {swap['bytes_per_endpoint']:.0f} bytes each; the first set taken up in "
               f"{swap['first_ms']:.1f} ms, a change of 1 % in {swap['swap_ms']:.1f} ms")
