@@ -113,6 +113,60 @@ static void test_least_request_with_weights(void **state)
     crowd_end(&crowd);
 }
 
+/* ---- telling ---- */
+
+/* The least of the told candidates is what was picked; who compares none tells none. */
+static void a_choice_tells_its_candidates(void **state)
+{
+    static const struct {
+        const char *policy;
+        unsigned least, most;
+    } cases[] = { { "adaptive", 2, 8 }, { "least_request", 2, 2 }, { "round_robin", 0, 0 },
+                  { "random", 0, 0 },   { "ring_hash", 0, 0 },     { "maglev", 0, 0 } };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct balance_choice choice = { 0 };
+        struct crowd crowd;
+        size_t picked;
+        bool found = cases[i].most == 0;
+
+        crowd_begin(&crowd, cases[i].policy, 5, NULL);
+        crowd.hint.choice = &choice;
+        picked = crowd_pick(&crowd);
+        assert_in_range(choice.n, cases[i].least, cases[i].most);
+        for (unsigned k = 0; k < choice.n; k++) {
+            found = found || choice.candidates[k].endpoint == &crowd.endpoints[picked];
+            assert_true(choice.candidates[k].score >= 0);
+        }
+        assert_true(found);
+        assert_int_equal(crowd.balancer->ops->score != NULL, cases[i].most > 0);
+        if (crowd.balancer->ops->score)
+            assert_true(crowd.balancer->ops->score(crowd.balancer, &crowd.endpoints[0], crowd.hint.now_us) == 0);
+        crowd_end(&crowd);
+    }
+}
+
+static void a_choice_that_was_moved_tells_so(void **state)
+{
+    struct balance_choice choice = { 0 };
+    struct balance_endpoint *tried[1];
+    struct crowd crowd;
+    size_t first;
+
+    (void) state;
+    crowd_begin(&crowd, "round_robin", 2, NULL);
+    crowd.hint.choice = &choice;
+    first = crowd_pick(&crowd);
+    assert_false(choice.was_moved);
+    tried[0] = &crowd.endpoints[1 - first]; /* whose turn it is */
+    crowd.hint.tried = tried;
+    crowd.hint.n_tried = 1;
+    assert_int_equal(crowd_pick(&crowd), first);
+    assert_true(choice.was_moved);
+    crowd_end(&crowd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +178,8 @@ int main(void)
         LEAK_TEST(test_round_robin_in_slow_start),
         LEAK_TEST(test_least_request),
         LEAK_TEST(test_least_request_with_weights),
+        LEAK_TEST(a_choice_tells_its_candidates),
+        LEAK_TEST(a_choice_that_was_moved_tells_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
