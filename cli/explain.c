@@ -175,22 +175,9 @@ static void print_policy(json_t *policy)
     table_print(&table);
 }
 
-static void print_error(const json_t *error)
-{
-    printf("  ");
-    print_text(text_at(error, "code"), 0, COLOUR_BAD);
-    printf(": ");
-    print_text(text_at(error, "detail"), 0, COLOUR_NONE);
-    putchar('\n');
-}
-
 static void print_explained(json_t *explained)
 {
     print_title(explained);
-    if (json_is_object(json_object_get(explained, "error")))
-        print_error(json_object_get(explained, "error"));
-    if (!json_object_get(explained, "decision"))
-        return;
     print_named("would be", text_at(explained, "decision"));
     print_named("retried", text_at(explained, "retried"));
     print_limits(json_object_get(explained, "budgets"));
@@ -291,17 +278,16 @@ static int send_it(struct mesh_client *client, const struct explain_values *valu
     return error_exit_code(err);
 }
 
-static int show(const struct explain_values *values, json_t *explained)
+static void show(const struct explain_values *values, json_t *explained)
 {
     if (values->json) {
         print_json(explained);
-        return EXIT_OK;
+        return;
     }
     print_explained(explained);
     if (json_object_get(explained, "sent"))
         print_sent(json_object_get(explained, "sent"));
     json_decref(explained);
-    return EXIT_OK;
 }
 
 static bool has_candidate(const json_t *explained)
@@ -317,24 +303,44 @@ static bool has_candidate(const json_t *explained)
     return false;
 }
 
-/* Connects first, so that states are known. */
-static int explain(struct mesh_client *client, struct explain_values *values, struct mesh_request_opts *opts)
+static int tell_error(const struct explain_values *values, int32_t err, json_t *explained)
+{
+    const char *detail = text_at(json_object_get(explained, "error"), "detail");
+
+    if (!values->json)
+        complain_error(err, detail);
+    else if (explained)
+        print_json(json_incref(explained));
+    json_decref(explained);
+    return error_exit_code(err);
+}
+
+static int32_t ask(struct mesh_client *client, const struct mesh_request_opts *opts, uint32_t timeout_ms, json_t **out)
+{
+    char *text = NULL;
+    int32_t err = mesh_client_explain(client, opts->service, opts->method, opts->path, timeout_ms, &text);
+
+    *out = text ? parse_described(text) : NULL;
+    return err;
+}
+
+/* Asks twice: connects in between, so that states are known. */
+static int explain(struct mesh_client *client, const struct explain_values *values, struct mesh_request_opts *opts)
 {
     uint32_t timeout_ms = values->call.timeout_ms ? (uint32_t) values->call.timeout_ms : STANDARD_TIMEOUT_MS;
-    char *text = NULL;
     json_t *explained;
-    int32_t err;
+    char *text = NULL;
+    int32_t err = ask(client, opts, timeout_ms, &explained);
     int code;
 
-    if (mesh_client_describe(client, opts->service, 1, timeout_ms, &text) == 0)
-        mesh_string_free(text);
-    text = NULL;
-    err = mesh_client_explain(client, opts->service, opts->method, opts->path, timeout_ms, &text);
-    if (!text)
-        return complain_error(err, NULL);
-    explained = parse_described(text);
-    if (!explained)
-        return EXIT_MESH_FAILED;
+    if (err || !explained)
+        return tell_error(values, err, explained);
+    json_decref(explained);
+    mesh_client_describe(client, opts->service, 1, timeout_ms, &text);
+    mesh_string_free(text);
+    err = ask(client, opts, timeout_ms, &explained);
+    if (err || !explained)
+        return tell_error(values, err, explained);
     code = has_candidate(explained) ? EXIT_OK : EXIT_MESH_FAILED;
     if (values->send)
         code = send_it(client, values, opts, explained);

@@ -104,7 +104,8 @@ MESH_API int32_t mesh_client_recent(struct mesh_client *client, char **out);
  * @param method   borrowed; NULL: "GET".
  * @param path     borrowed; NULL: "/".
  * @param timeout_ms  how long resolving the service's name may take, milliseconds.
- * @param out      JSON text, owned by the caller (mesh_string_free()); NULL on failure.
+ * @param out      JSON text, owned by the caller (mesh_string_free()). Also set when service, method or path cannot be:
+ *                 its "error" tells what is wrong. NULL on other failures.
  * @return 0, MESH_ERR_INVALID, MESH_ERR_NO_ROUTE, MESH_ERR_TIMEOUT, MESH_ERR_CLOSING, MESH_ERR_NOMEM, MESH_ERR_IO.
  * Threads: any; waits for the name. Since 0.1.
  */

@@ -105,8 +105,9 @@ int32_t mesh_client_explain(struct mesh_client *given, const char *service, cons
         return MESH_ERR_INVALID;
     *out = NULL;
     err = api_read_request(&opts, 0, &request, &fault);
-    if (!err)
-        err = client_take(given, &client, &fault);
+    if (err)
+        return client_explain_refused(&fault, out);
+    err = client_take(given, &client, &fault);
     if (err)
         return err;
     err = client_explain(client, &request.ask, api_until_us(timeout_ms), out, &fault);

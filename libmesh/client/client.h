@@ -193,9 +193,11 @@ int32_t client_describe(struct mesh_client *client, const char *service, bool co
                         struct fault *fault);
 int32_t client_resolve(struct mesh_client *client, const char *target, uint64_t until_us, char **out,
                        struct fault *fault);
-/* explain.c. Also of a service that does not exist *out is set, with its error. */
+/* explain.c. Also of a service that cannot be *out is set, with the error; and of a request that cannot be by the second one,
+ * which returns the fault's code. */
 int32_t client_explain(struct mesh_client *client, const struct request_ask *ask, uint64_t until_us, char **out,
                        struct fault *fault);
+int32_t client_explain_refused(const struct fault *fault, char **out);
 int32_t client_recent(struct mesh_client *client, char **out, struct fault *fault);
 /* The source is gone: frees what waited for it. */
 void describe_end(struct engine *engine);

@@ -64,8 +64,7 @@ static void write_policy(struct json_writer *w, struct engine *engine, const cha
     loop_leave(engine->lanes[0].loop);
 }
 
-/* Of a name that is no service there is a sentence to be told. */
-static void explain(struct engine *engine, const struct request_ask *ask, uint64_t until_us, struct json_writer *w)
+static int32_t explain(struct engine *engine, const struct request_ask *ask, uint64_t until_us, struct json_writer *w)
 {
     struct lane *lane = engine_lane(engine);
     struct knowing knowing = { .lane = lane, .what = { ask->service, ask->method, ask->path }, .until_us = until_us };
@@ -82,6 +81,7 @@ static void explain(struct engine *engine, const struct request_ask *ask, uint64
     cluster_unref(knowing.cluster);
     loop_leave(lane->loop);
     write_policy(w, engine, ask->service);
+    return err;
 }
 
 int32_t client_explain(struct mesh_client *client, const struct request_ask *ask, uint64_t until_us, char **out,
@@ -95,9 +95,20 @@ int32_t client_explain(struct mesh_client *client, const struct request_ask *ask
     if (err)
         return err;
     json_begin(&w, '{');
-    explain(engine, ask, until_us, &w);
+    err = explain(engine, ask, until_us, &w);
     json_end(&w, '}');
-    return finish(&w, out, fault);
+    return finish(&w, out, fault) ? fault->code : err;
+}
+
+int32_t client_explain_refused(const struct fault *fault, char **out)
+{
+    struct json_writer w = { 0 };
+
+    json_begin(&w, '{');
+    know_write_error(&w, fault);
+    json_end(&w, '}');
+    *out = json_finish(&w);
+    return *out ? fault->code : MESH_ERR_NOMEM;
 }
 
 /* ---- what happened ---- */

@@ -258,7 +258,9 @@ static void say_zone(const struct cluster *cluster, const struct zone *zone, cha
         used += snprintf(out + used, FAULT_TEXT - (size_t) used, ", in zone %.80s%s",
                          zone->name[0] ? zone->name : "\"\"", zone->is_own ? ", the own one" : "");
     if (cluster->n_zones > 1 && kept < 100)
-        snprintf(out + used, FAULT_TEXT - (size_t) used, "; it keeps %u %%, the rest is passed on", kept);
+        used += snprintf(out + used, FAULT_TEXT - (size_t) used, "; it keeps %u %%, the rest is passed on", kept);
+    if (cluster->n_usable == 0)
+        snprintf(out + used, FAULT_TEXT - (size_t) used, ", though it is not usable: nobody is");
 }
 
 static void say_nobody(const struct cluster *cluster, char out[FAULT_TEXT])

@@ -127,6 +127,8 @@ def test_version(run):
         (["resolve"], "needs TARGET"),
         (["endpoints", "a", "b"], "no further argument"),
         (["config", "a"], "no further argument"),
+        (["explain"], "needs SERVICE"),
+        (["explain", "--sned", "a"], "did you mean --send?"),
         (["request", "--timout", "1s", "a"], "did you mean --timeout?"),
         (["request", "--jsno", "a"], "did you mean --json?"),
         (["bench", "--async=yes", "a"], "--async takes no value"),
@@ -384,6 +386,91 @@ def test_endpoints(run, run_json, servers, nobody):
     assert code == OK and [e["state"] for e in told["endpoints"]] == ["connected", "failed"]
     code, told = run_json("endpoints", MESH_SERVICES=users + f"; other={nobody}")
     assert code == FAILED and len(told["services"]) == 2
+
+
+def test_endpoints_say_what_is_the_matter_with_them(run, run_json, servers, nobody):
+    server = servers.nghttpd()
+    refusing = nobody.removeprefix("h2c://")
+    users = f"users=h2c://{server.endpoint}@a,{refusing}@b"
+    lines = run("endpoints", "users", MESH_SERVICES=users).stdout.decode().splitlines()
+    assert {"WEIGHT", "ACTIVE", "REASON"} <= set(lines[1].split())
+    assert lines[3].endswith(f"connect to {refusing}: connection refused")
+    _, told = run_json("endpoints", "users", MESH_SERVICES=users)
+    well, failed = told["endpoints"]
+    assert well["reason"] == "" and well["weight"] == 1 and well["active"] == 0 and well["share_percent"] == 100
+    assert well["latency_ms"] is None and well["penalty_ms"] is None and well["isolated_for_ms"] == 0
+    assert failed["connection"] == "failed" and "refused" in failed["reason"]
+
+
+def test_explain(run, run_json, servers, nobody):
+    server, other = servers.nghttpd(), servers.nghttpd()
+    refusing = nobody.removeprefix("h2c://")
+    given = dict(
+        MESH_SERVICES=f"users=h2c://{server.endpoint}@a,{refusing}@a,{other.endpoint}@b",
+        MESH_ZONE="a",
+        MESH_RETRY_ATTEMPTS="2",
+    )
+    done = run("explain", "users", "/hello", "-X", "POST", **given)
+    assert done.returncode == OK and not done.stderr
+    text = done.stdout.decode()
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[0] == ["users", "POST", "/hello", "h2c", "ready"]
+    assert lines[1][:5] == ["would", "be", "sent", "to", server.endpoint + ","]
+    assert "in zone a, the own one; it keeps 70 %, the rest is passed on" in text
+    assert lines[2] == "retried what was certainly not executed: it is not idempotent".split()
+    assert ["a", "own", "70", "%"] in [line[:4] for line in lines]
+    row = next(line for line in lines if line[:1] == [refusing])
+    assert row[:5] == [refusing, "a", "1", "failed", "no"] and row[-1] == "refused"
+    assert ["retry.attempts", "2", "environment", "MESH_RETRY_ATTEMPTS"] in lines
+    assert ["balance.policy", "adaptive", "default"] in lines
+    assert "sent:" not in text
+    code, told = run_json("explain", "users", **given)
+    assert code == OK and [e["candidate"] for e in told["endpoints"]] == [True, False, True]
+    assert [zone["kept_percent"] for zone in told["zones"]] == [70, 100]
+    assert told["policy"]["zone"] == {"value": "a", "origin": "environment MESH_ZONE"}
+
+
+def test_explain_values_of_a_file(run_json, tmp_path):
+    file = tmp_path / "mesh.json"
+    file.write_text(
+        '{"defaults": {"timeout_ms": 700},\n'
+        ' "services": {"users": {"target": "h2c://127.0.0.1:1", "retry": {"attempts": 4}}}}'
+    )
+    code, told = run_json("explain", "users", MESH_CONFIG=file)
+    assert code == OK and told["endpoints"][0]["state"] == "failed"
+    assert told["decision"] == "sent to 127.0.0.1:1, the only candidate, though it is not usable: nobody is"
+    assert told["policy"]["timeout_ms"] == {"value": 700, "origin": f"file {file}"}
+    assert told["policy"]["retry.attempts"] == {"value": 4, "origin": f"file {file}: services.users.retry.attempts"}
+
+
+def test_explain_what_was_sent(run, run_json, servers, nobody):
+    server = servers.nghttpd()
+    users = f"users=h2c://{server.endpoint}"
+    done = run("explain", "--send", "users", "/hello", MESH_SERVICES=users)
+    assert done.returncode == OK
+    lines = done.stdout.decode().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("sent: 200 after "))
+    assert lines[at + 1].split()[:3] == ["1.", server.endpoint, "200"]
+    assert lines[at + 3].strip() == f"adaptive: the least score of 1 drawn: {server.endpoint} 0"
+    code, told = run_json("explain", "--send", "users", "/nothing", MESH_SERVICES=users)
+    assert code == OK and told["sent"]["status"] == 404 and len(told["sent"]["attempts"]) == 1
+    code, told = run_json("explain", "--send", "--attempts", 1, nobody)
+    assert code == FAILED and told["sent"]["error"] == "MESH_ERR_CONNECT"
+    assert told["sent"]["attempts"][0]["retry"] == "not retried: its attempts are used up"
+
+
+def test_explain_that_fails(run, run_json, ports):
+    done = run("explain", "h2c://a..b")
+    assert done.returncode == USAGE and not done.stdout
+    assert done.stderr.decode().startswith('mesh: MESH_ERR_INVALID: target "h2c://a..b": ')
+    done = run("explain", "users", "no-slash")
+    assert done.returncode == USAGE and not done.stdout
+    assert done.stderr.decode().startswith('mesh: MESH_ERR_INVALID: path "no-slash" must begin with "/"')
+    code, told = run_json("explain", "h2c://a..b")
+    assert code == USAGE and told["error"]["code"] == "MESH_ERR_INVALID"
+    silent = dict(MESH_DNS_SERVERS=f"127.0.0.1:{ports.take()}", MESH_DNS_TRIES=1, MESH_DNS_TIMEOUT_MS=100)
+    code, told = run_json("explain", "h2c://users.test:80", **silent)
+    assert code == FAILED and told["error"]["code"] == "MESH_ERR_DNS" and "users.test" in told["decision"]
 
 
 def test_endpoints_of_nothing(run, run_json, nobody):
