@@ -45,6 +45,8 @@ void balance_answered(struct balance_endpoint *endpoint, uint64_t latency_us, ui
 /* It failed by the endpoint's fault: no connection, reset, timeout, 5xx, 408, 429. Not what our own side ended or refused,
  * nor any other 4xx. */
 void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us);
+/* It did not answer within waited_us, but may be at work: it has too much to do, and is not left alone for longer each time. */
+void balance_late(struct balance_endpoint *endpoint, uint64_t waited_us, uint64_t now_us);
 
 /* The figures in microseconds, for balancers and for whoever shows them; 0: not known, or none. */
 float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us);

@@ -158,3 +158,13 @@ void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us)
 
     store(&endpoint->penalty, penalty > was ? penalty : was, now_us);
 }
+
+void balance_late(struct balance_endpoint *endpoint, uint64_t waited_us, uint64_t now_us)
+{
+    float was = balance_penalty_us(endpoint, now_us), waited = (float) waited_us;
+
+    if (waited > PENALTY_MOST_US)
+        waited = PENALTY_MOST_US;
+    if (waited > was)
+        store(&endpoint->penalty, waited, now_us);
+}

@@ -204,6 +204,7 @@ enum attempt_outcome {
     ATTEMPT_ANSWERED,    /* with something usable */
     ATTEMPT_TURNED_AWAY, /* answered, but others are to be preferred for a while: 408, 429 */
     ATTEMPT_FAILED,
+    ATTEMPT_LATE,     /* no answer in its time, on a connection that lives: it may have too much to do */
     ATTEMPT_UNJUDGED, /* ended by our own side: says nothing about the endpoint */
 };
 

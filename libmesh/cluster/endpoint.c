@@ -236,21 +236,24 @@ static void tell_balance(struct balance_endpoint *balance, enum attempt_outcome 
         balance_answered(balance, latency_us, now);
     if (outcome == ATTEMPT_FAILED || outcome == ATTEMPT_TURNED_AWAY)
         balance_failed(balance, now);
+    if (outcome == ATTEMPT_LATE)
+        balance_late(balance, latency_us, now);
 }
 
 void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us)
 {
     uint64_t now = loop_now_us(endpoint->cluster->env.loop);
+    bool failed = outcome == ATTEMPT_FAILED || outcome == ATTEMPT_LATE;
 
     endpoint->attempts--;
     tell_balance(&endpoint->stats->balance, outcome, latency_us, now);
-    if (outcome == ATTEMPT_FAILED)
+    if (failed)
         atomic_fetch_add_explicit(&endpoint->stats->failures, 1, memory_order_relaxed);
     endpoint_judge(endpoint, outcome, now);
     if (endpoint->home && outcome != ATTEMPT_UNJUDGED)
-        spill_ended(&endpoint->home->spill, outcome == ATTEMPT_FAILED, outcome == ATTEMPT_ANSWERED ? latency_us : 0);
+        spill_ended(&endpoint->home->spill, failed, outcome == ATTEMPT_FAILED ? 0 : latency_us);
     if (outcome != ATTEMPT_UNJUDGED)
-        budget_attempt_ended(&endpoint->cluster->shared->budget, outcome != ATTEMPT_FAILED, now);
+        budget_attempt_ended(&endpoint->cluster->shared->budget, !failed, now);
     if (outcome == ATTEMPT_ANSWERED && latency_us > 0) {
         latency_add(&endpoint->latency, latency_us);
         follow_latency(endpoint, now);

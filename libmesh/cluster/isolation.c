@@ -50,14 +50,19 @@ static uint32_t count_isolated(const struct cluster *cluster)
     return n;
 }
 
-/* More than half of what the others do fails, too: then an endpoint fails because there is too much to do, or for what all of
- * them need, and the others would only have to carry its part. `besides`: failures of its own. */
-static bool others_fail(const struct cluster *cluster, uint32_t besides, uint64_t now_us)
+/* The others fail, too: then an endpoint fails because there is too much to do, or for what all of them need, and the others would
+ * only have to carry its part. Who is isolated for failures in a row must be better than half of theirs, who is
+ * for its rate than theirs can be called good. `besides`: failures of its own. */
+static bool others_fail(const struct cluster *cluster, bool by_rate, uint32_t besides, uint64_t now_us)
 {
+    uint32_t good = by_rate ? cluster->conf->policy.outlier.success_percent : 50;
     uint64_t succeeded, failed;
 
     budget_last_second(&cluster->shared->budget, now_us, &succeeded, &failed);
-    return failed >= besides + LEAST_FAILURES && failed - besides > succeeded;
+    if (failed < besides + LEAST_FAILURES)
+        return false;
+    failed -= besides;
+    return succeeded * 100 < (succeeded + failed) * good;
 }
 
 static bool is_needed(struct endpoint *endpoint)
@@ -86,7 +91,7 @@ static void isolate(struct endpoint *endpoint, uint64_t now_us)
     struct outlier *outlier = endpoint->outlier;
     bool is_in = outlier_is_in(outlier);
 
-    if (is_in && others_fail(cluster, outlier_failed_lately(outlier, now_us), now_us))
+    if (is_in && others_fail(cluster, outlier->by_rate, outlier_failed_lately(outlier, now_us), now_us))
         return;
     if (is_in && !outlier_may_isolate((uint32_t) cluster->n_endpoints, count_isolated(cluster), policy->max_percent))
         return;
@@ -106,18 +111,29 @@ static void take_answer(struct endpoint *endpoint, uint64_t now_us)
         enlist(endpoint);
 }
 
+static void take_failure(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t now_us)
+{
+    const struct policy_outlier *policy = policy_of(endpoint);
+    bool earned;
+
+    if (!is_needed(endpoint))
+        return;
+    earned = outcome == ATTEMPT_LATE ? outlier_late(endpoint->outlier, policy, now_us)
+                                     : outlier_failed(endpoint->outlier, policy, now_us);
+    if (earned)
+        isolate(endpoint, now_us);
+}
+
 void endpoint_judge(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t now_us)
 {
     if (endpoint->removed || policy_of(endpoint)->kind != OUTLIER_ADAPTIVE)
         return;
-    if (outcome == ATTEMPT_FAILED && is_needed(endpoint)) {
-        if (outlier_failed(endpoint->outlier, policy_of(endpoint), now_us))
-            isolate(endpoint, now_us);
-    } else if (endpoint->outlier && outcome == ATTEMPT_UNJUDGED) {
+    if (outcome == ATTEMPT_FAILED || outcome == ATTEMPT_LATE)
+        take_failure(endpoint, outcome, now_us);
+    else if (endpoint->outlier && outcome == ATTEMPT_UNJUDGED)
         outlier_probe_untold(endpoint->outlier, now_us);
-    } else if (endpoint->outlier) {
+    else if (endpoint->outlier)
         take_answer(endpoint, now_us);
-    }
 }
 
 /* ---- what time tells ---- */
@@ -150,26 +166,30 @@ static uint64_t look_at(struct endpoint *endpoint, uint64_t now_us)
     return outlier_is_in(outlier) ? 0 : now_us + HELPS_EVERY_US;
 }
 
-static void release_all(struct cluster *cluster, uint64_t now_us)
+static void release(struct endpoint *endpoint, uint64_t now_us)
 {
-    uint32_t n = count_isolated(cluster);
+    struct cluster *cluster = endpoint->cluster;
 
-    if (n == 0 || !others_fail(cluster, 0, now_us))
-        return;
-    OBSERVE(cluster->env.observe, MESH_LOG_WARN, "isolation_ends_early", FIELD_TEXT("cluster", cluster->conf->name),
-            FIELD_TEXT("why", "the others fail, too"), FIELD_NUMBER("endpoints", n));
+    OBSERVE(cluster->env.observe, MESH_LOG_INFO, "endpoint_released", FIELD_TEXT("cluster", cluster->conf->name),
+            FIELD_TEXT("endpoint", endpoint->address), FIELD_TEXT("zone", endpoint->zone),
+            FIELD_TEXT("why", "the others fail, too"));
+    outlier_release(endpoint->outlier, now_us);
+    cluster_health_changed(cluster);
+}
+
+static void release_in_vain(struct cluster *cluster, uint64_t now_us)
+{
     LIST_EACH(link, &cluster->troubled) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
 
-        if (!outlier_is_in(endpoint->outlier))
-            outlier_release(endpoint->outlier, now_us);
+        if (!outlier_is_in(endpoint->outlier) && others_fail(cluster, endpoint->outlier->by_rate, 0, now_us))
+            release(endpoint, now_us);
     }
-    cluster_health_changed(cluster);
 }
 
 void cluster_look_at_troubled(struct cluster *cluster, uint64_t now_us)
 {
-    release_all(cluster, now_us);
+    release_in_vain(cluster, now_us);
     LIST_EACH_SAFE(link, next, &cluster->troubled) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
         uint64_t then = look_at(endpoint, now_us);

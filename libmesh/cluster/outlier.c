@@ -86,19 +86,26 @@ bool outlier_answered(struct outlier *outlier, const struct policy_outlier *conf
     return outlier_is_in(outlier) && outlier->by_rate;
 }
 
-bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
+bool outlier_late(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
 {
     outlier->failed[slot_of(outlier, now_us)]++;
-    outlier->in_row++;
-    if (outlier->state == OUTLIER_PROBED)
-        return true;
     if (!outlier_is_in(outlier))
-        return false;
-    outlier->by_rate = false;
-    if (conf->consecutive > 0 && outlier->in_row >= conf->consecutive)
-        return true;
+        return outlier->state == OUTLIER_PROBED;
     outlier->by_rate = rate_is_low(outlier, conf);
     return outlier->by_rate;
+}
+
+bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
+{
+    bool by_rate = outlier_late(outlier, conf, now_us);
+
+    outlier->in_row++;
+    if (!outlier_is_in(outlier))
+        return by_rate;
+    if (conf->consecutive == 0 || outlier->in_row < conf->consecutive)
+        return by_rate;
+    outlier->by_rate = false;
+    return true;
 }
 
 /* ---- isolation ---- */

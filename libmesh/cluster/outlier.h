@@ -37,6 +37,8 @@ struct outlier {
  * PROBED to RECOVERING by themselves. */
 bool outlier_answered(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
 bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
+/* The same for an answer that did not come in time: it counts for the rate, not in a row - who is slow is not dead. */
+bool outlier_late(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
 /* Out of the way, for half to the whole of base * 2^times. */
 void outlier_isolate(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us, struct rand *dice);
 /* The peer asked to be left alone for so long (Retry-After). */

@@ -117,7 +117,7 @@ bool again_after_failure(struct request *request, int32_t err, enum http_reach r
     c.err = err;
     c.reach = reach;
     c.per_try_timeout = err == MESH_ERR_TIMEOUT;
-    return try_again(request, &c, ATTEMPT_FAILED);
+    return try_again(request, &c, c.per_try_timeout ? ATTEMPT_LATE : ATTEMPT_FAILED);
 }
 
 /* ---- answers ---- */
