@@ -1,6 +1,7 @@
 """Active health checks with real servers: who says that it is unwell gets no requests, until it is well again."""
 
 import concurrent.futures
+import json
 import pathlib
 import socket
 import subprocess
@@ -240,6 +241,33 @@ def test_tcp(servers, load, events, ports):
         assert "refused" in line
     finally:
         listener.close()
+
+
+def test_fork(servers, program, environment):
+    """Processes that fork while checks run: parent and children go on, each with connections and checks of its own."""
+    server = servers.nginx(extra="location = /healthz { return 200; }")
+    done = subprocess.run(
+        [program("fork"), "users", "/hello", "6", "50"],
+        env=environment(
+            MESH_SERVICES=services(users=[server]),
+            MESH_HEALTH_CHECK="http",
+            MESH_HEALTH_PATH="/healthz",
+            **{**FAST, "MESH_HEALTH_INTERVAL_MS": 10, "MESH_LOG_LEVEL": "warn"},
+        ),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["failed"] == 0 and told["unwell"] == 0, done.stdout + done.stderr
+    assert "endpoint_unhealthy" not in done.stderr
+    on = {}
+    for line in server.executed():
+        on.setdefault(line["connection"], set()).add(line["who"])
+    assert len(on) >= 4  # the parent's, and those of the children that call
+    assert all(len(who - {""}) <= 1 for who in on.values()), "each has its own connections"
 
 
 def test_endpoints_command(servers, mesh, environment):
