@@ -9,7 +9,7 @@ static bool is_checked(const struct endpoint *endpoint)
 {
     char why[FAULT_TEXT];
 
-    return endpoint->cluster->conf->policy.health.kind == HEALTH_OFF ||
+    return endpoint->spare || endpoint->cluster->conf->policy.health.kind == HEALTH_OFF ||
            endpoint_health(endpoint, why) != HEALTH_UNKNOWN;
 }
 

@@ -71,6 +71,10 @@ static void on_due(struct loop_timer *timer)
     const struct policy_health *conf = &cluster->conf->policy.health;
     struct fault fault = { 0 };
 
+    if (check->endpoint->spare) {
+        wait_for_next(check, health_wait_us(conf, loop_rand(cluster->env.loop)));
+        return;
+    }
     check->conf = model_cluster_ref(cluster->conf);
     check->ops = kinds[conf->kind];
     check->timer.on_due = on_too_late;

@@ -72,7 +72,8 @@ struct endpoint {
     uint32_t attempts; /* running, in this loop */
     uint32_t holds;    /* requests that remember having tried it */
     bool removed;
-    bool seen; /* while a new set is matched */
+    bool seen;  /* while a new set is matched */
+    bool spare; /* usable, and not in the part of a very large cluster that this client uses */
     struct latency latency;
     uint64_t silence_set_us;
     struct zone *home;                     /* NULL: removed */

@@ -47,7 +47,7 @@ static uint64_t most_us(const struct policy_outlier_envoy *conf)
 
 uint64_t outlier_envoy_ejection_us(const struct outlier_envoy_host *host, const struct policy_outlier_envoy *conf)
 {
-    uint64_t us = host->times * conf->base_ejection_ms * US_PER_MS, most = most_us(conf);
+    uint64_t us = conf->base_ejection_ms * US_PER_MS * host->times, most = most_us(conf);
 
     return us < most ? us : most;
 }

@@ -248,8 +248,11 @@ static bool keep_subset(const struct cluster *cluster, struct endpoint **members
         return true;
     chosen = mem_array(keep, sizeof *chosen);
     made = chosen && balance_subset(balanced, *n, cluster->shared->subset, keep, chosen);
+    for (size_t i = 0; made && i < *n; i++)
+        members[i]->spare = true;
     for (size_t i = 0; made && i < keep; i++) {
         members[i] = members[chosen[i]];
+        members[i]->spare = false;
         balanced[i] = balanced[chosen[i]];
     }
     mem_free(chosen);
@@ -287,7 +290,10 @@ static bool build_view(struct cluster *cluster, struct zone *zone)
     LIST_EACH(link, &cluster->endpoints) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
 
-        if (endpoint->home != zone || !may_be_in(zone, endpoint, panic))
+        if (endpoint->home != zone)
+            continue;
+        endpoint->spare = false;
+        if (!may_be_in(zone, endpoint, panic))
             continue;
         lenient = lenient || !endpoint_usable(endpoint);
         members[n] = endpoint;

@@ -166,6 +166,16 @@ static size_t view_size(const struct fixture *f)
     return CONTAINER_OF(f->cluster->zones.next, struct zone, link)->view.n;
 }
 
+static size_t count_spares(const struct fixture *f)
+{
+    size_t n = 0;
+
+    LIST_EACH(link, &f->cluster->endpoints) {
+        n += CONTAINER_OF(link, struct endpoint, link)->spare;
+    }
+    return n;
+}
+
 static void a_large_cluster_has_a_subset(void **state)
 {
     enum { N = 400, USED = 160 };
@@ -187,6 +197,7 @@ static void a_large_cluster_has_a_subset(void **state)
         take(&f, set_of(members, N));
         assert_int_equal(view_size(&f), cases[i].used);
         assert_int_equal(f.cluster->n_endpoints, N);
+        assert_int_equal(count_spares(&f), N - cases[i].used);
         take(&f, set_of(members, N - 1));
         assert_in_range(view_size(&f), cases[i].used - 1, cases[i].used);
         end(&f);
