@@ -53,6 +53,24 @@ static const char *isolated(const struct endpoint *endpoint, uint64_t now_us, ch
     return "due";
 }
 
+/* Envoy's outlier detection: it comes back with the first end of an interval after that time. */
+static uint64_t ejected_for_us(const struct endpoint *endpoint, uint64_t now_us)
+{
+    const struct outlier_envoy_host *host = endpoint->envoy;
+    uint64_t until = 0;
+
+    if (host && host->ejected)
+        until = host->ejected_us + outlier_envoy_ejection_us(host, &endpoint->cluster->conf->policy.outlier.envoy);
+    return until > now_us ? until - now_us : 0;
+}
+
+static const char *ejected(const struct endpoint *endpoint, uint64_t now_us, char why[FAULT_TEXT])
+{
+    snprintf(why, FAULT_TEXT, "%s: ejected for another %llu ms, to the end of an interval", isolation_reason(endpoint),
+             (unsigned long long) (ejected_for_us(endpoint, now_us) / US_PER_MS));
+    return "isolated";
+}
+
 const char *endpoint_state(const struct endpoint *endpoint, char why[FAULT_TEXT])
 {
     struct pool_state state = { .health = POOL_IDLE };
@@ -66,6 +84,8 @@ const char *endpoint_state(const struct endpoint *endpoint, char why[FAULT_TEXT]
         text_copy(why, FAULT_TEXT, state.fault->text);
     else if (state.health == POOL_SILENT)
         snprintf(why, FAULT_TEXT, "its connections are silent: not a byte for longer than connection.silence_ms");
+    else if (endpoint->envoy && endpoint->envoy->ejected)
+        return ejected(endpoint, loop_now_us(endpoint->cluster->env.loop), why);
     else if (endpoint->outlier && endpoint->outlier->state != OUTLIER_WELL)
         return isolated(endpoint, loop_now_us(endpoint->cluster->env.loop), why);
     return pool_health_name(state.health);
@@ -75,6 +95,8 @@ static uint64_t isolated_for_us(const struct endpoint *endpoint, uint64_t now_us
 {
     const struct outlier *outlier = endpoint->outlier;
 
+    if (endpoint->envoy)
+        return ejected_for_us(endpoint, now_us);
     return outlier && outlier->state == OUTLIER_ISOLATED && outlier->until_us > now_us ? outlier->until_us - now_us : 0;
 }
 

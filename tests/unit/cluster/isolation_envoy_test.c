@@ -121,13 +121,15 @@ static void pass_s(struct fixture *f, unsigned s)
 static void who_is_ejected_gets_no_attempts(void **state)
 {
     struct fixture f = begin();
+    char why[FAULT_TEXT];
 
     (void) state;
     answer(&f, 1, 4, 503);
     assert_int_equal(share(&f, 1), 25);
     answer(&f, 1, 1, 503);
     assert_int_equal(share(&f, 1), 0);
-    assert_string_equal(isolation_reason(endpoint_at(&f, 1)), "consecutive_5xx");
+    assert_string_equal(endpoint_state(endpoint_at(&f, 1), why), "isolated");
+    assert_string_equal(why, "consecutive_5xx: ejected for another 30000 ms, to the end of an interval");
     pass_s(&f, 29);
     assert_int_equal(share(&f, 1), 0);
     pass_s(&f, 1);
