@@ -248,7 +248,7 @@ static const struct key table[KEY_COUNT] = {
     NUMBER(BREAKER_HIGH_MAX_REQUESTS, POLICY, "breaker.high_max_requests", "1024", 1, 1000000, NULL,
         "Requests of criticality `critical-plus` that run; they are counted apart."),
     OTHER(CONCURRENCY_ADAPTIVE, POLICY, SWITCH, "concurrency.adaptive", "off",
-        "Requests at once are limited as the latency tells (Gradient2)."),
+        "Requests at once are limited as the latency tells (Gradient2), in each loop (`loops`) for itself."),
     NUMBER(CONCURRENCY_INITIAL, POLICY, "concurrency.initial", "20", 1, 1000000, NULL,
         "Where the adaptive limit begins."),
     NUMBER(CONCURRENCY_MIN, POLICY, "concurrency.min", "4", 1, 1000000, NULL,
