@@ -58,13 +58,15 @@ static void print_title(const json_t *explained)
 
 static void print_limits(const json_t *budgets)
 {
-    static const char *const names[] = { "requests", "pending", "connections", "retries" };
+    static const char *const names[] = { "requests", "pending", "concurrency", "connections", "retries" };
     char line[256] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const json_t *limit = json_object_get(budgets, names[i]);
 
+        if (!limit)
+            continue;
         used += (size_t) snprintf(line + used, sizeof line - used, "%s%s %llu of %llu", i ? ", " : "", names[i],
                                   (unsigned long long) number_at(limit, "used"),
                                   (unsigned long long) number_at(limit, "most"));

@@ -348,6 +348,9 @@ void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster)
     write_limit(w, "pending", atomic_load(&admission->pending[ADMISSION_DEFAULT]), policy->breaker.max_pending);
     write_limit(w, "connections", atomic_load(&cluster->shared->limits.connections), policy->breaker.max_connections);
     write_limit(w, "retries", spent, allowed);
+    if (policy->concurrency.adaptive)
+        write_limit(w, "concurrency", cluster->gate.concurrency.active,
+                    concurrency_limit(&cluster->gate.concurrency, &policy->concurrency));
     json_key(w, "mostly_succeeds");
     json_bool(w, budget_mostly_succeeds(&cluster->shared->budget, now));
     cluster_write_refused(w, cluster);

@@ -321,6 +321,28 @@ static void an_isolated_endpoint_has_a_reason(void **state)
         h2_server_stop(servers[i]);
 }
 
+static void who_is_ejected_by_envoys_rules_has_one_of_them_as_reason(void **state)
+{
+    struct h2_server *servers[2] = { h2_server_start(NULL), h2_server_start(NULL) };
+    struct mesh_client *client =
+        client_of(at_servers(servers, 2),
+                  PAIRS("balance.policy", "round_robin", "retry.attempts", "1", "outlier.policy", "envoy",
+                        "outlier.max_ejection_percent", "100", "loops", "1", "concurrency.adaptive", "on"));
+    char *text;
+
+    (void) state;
+    h2_server_set_health(servers[0], 503);
+    for (int i = 0; i < 20; i++)
+        get(client, "/health", NULL);
+    text = would(client, "users", "GET");
+    SAYS(text, "\"state\":\"isolated\",\"reason\":\"consecutive_5xx: ejected for another",
+         "\"isolated_for_ms\":", "\"concurrency\":{\"used\":0,\"most\":");
+    mesh_string_free(text);
+    mesh_client_free(client);
+    h2_server_stop(servers[0]);
+    h2_server_stop(servers[1]);
+}
+
 /* One of two in the own zone is down: a part of the requests is passed on, and says so. */
 static void a_zone_that_passes_on_is_named(void **state)
 {
@@ -371,6 +393,7 @@ int main(void)
         cmocka_unit_test(values_have_origins),
         cmocka_unit_test(what_cannot_be_sent_has_an_error),
         cmocka_unit_test(an_isolated_endpoint_has_a_reason),
+        cmocka_unit_test(who_is_ejected_by_envoys_rules_has_one_of_them_as_reason),
         cmocka_unit_test(a_zone_that_passes_on_is_named),
     };
 
