@@ -243,6 +243,57 @@ def test_tcp(servers, load, events, ports):
         listener.close()
 
 
+def checks(server):
+    """How many checks nginx has answered."""
+    return sum(line["id"] == "" for line in server.executed())
+
+
+def test_changed_configuration(servers, load, events, tmp_path):
+    """Checks begin, end and change with the configuration; who leaves the service is not asked any more."""
+    victim, other, third = (
+        servers.nginx(extra=f"location = /sick {{ return {status}; }} location = /well {{ return 200; }}")
+        for status in (503, 200, 200)
+    )
+    path = tmp_path / "mesh.json"
+
+    def configure(*members, **health):
+        service = {
+            "endpoints": [{"address": member.endpoint} for member in members],
+            "protocol": "h2c",
+            "health": {"interval_ms": 20, "timeout_ms": 10000, **health},
+            "balance": {"policy": "round_robin"},
+        }
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps({"log": str(events.path), "log.level": "info", "services": {"users": service}}))
+        fresh.rename(path)
+
+    configure(victim)
+    ledger = tmp_path / "ledger"
+    with load(["-c", CALLERS, "-l", ledger, "users", "/hello"], MESH_CONFIG=path) as calls:
+        calls.until_calls(200, victim.endpoint)
+        assert checks(victim) == 0
+        configure(victim, other, check="http", path="/sick")
+        events.until("endpoint_unhealthy", victim.endpoint)
+        configure(victim, other, check="off")
+        events.until("config_loaded", path.name)
+        calls.until_calls(200, victim.endpoint)
+        calls.until_calls(200, other.endpoint)
+        before = checks(victim)
+        calls.until_calls(200, victim.endpoint)
+        assert checks(victim) == before
+        configure(victim, other, check="http", path="/sick", interval_ms=3600000)
+        configure(victim, other, check="http", path="/well")
+        eventually(lambda: checks(victim) > before + 5, "checks of another path, at another interval")
+        configure(third, other, check="http", path="/well")
+        events.until("endpoints_changed", "joined=1 left=1")
+        calls.until_calls(200, third.endpoint)
+        before = checks(victim)
+        calls.until_calls(1000)
+        assert checks(victim) == before
+        [outcome] = calls.stop()
+    assert outcome.failed == 0, outcome.failures
+
+
 def test_fork(servers, program, environment):
     """Processes that fork while checks run: parent and children go on, each with connections and checks of its own."""
     server = servers.nginx(extra="location = /healthz { return 200; }")
