@@ -173,6 +173,8 @@ int main(int argc, char **argv)
     fflush(stdout);
     while (!server.is_over && !is_drained(&server))
         turn(&server);
+    server_reset_connections(&server);
+    work_free(&server.work);
     fclose(server.ledger);
     return 0;
 }

@@ -104,6 +104,8 @@ void session_refuse(struct request *request);
 
 /* ---- work.c ---- */
 void work_init(struct work *work, uint64_t seed);
+/* No connection has any of it any more. */
+void work_free(struct work *work);
 /* The whole request is here. */
 void work_arrived(struct server *server, struct request *request);
 /* Its client has left; frees it now or later. */

@@ -11,6 +11,19 @@ void work_init(struct work *work, uint64_t seed)
     work->dice = seed * 0x9e3779b97f4a7c15u + 1;
 }
 
+void work_free(struct work *work)
+{
+    struct request *request;
+
+    while ((request = TAILQ_FIRST(&work->queue))) {
+        TAILQ_REMOVE(&work->queue, request, in_queue);
+        free(request);
+    }
+    for (size_t i = 0; i < work->heap_len; i++)
+        free(work->heap[i]);
+    free(work->heap);
+}
+
 /* Uniform, above 0, at most 1. */
 static double roll(struct work *work)
 {
