@@ -48,6 +48,9 @@ void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us);
 /* It did not answer within waited_us, but may be at work: it has too much to do, and is not left alone for longer each time. */
 void balance_late(struct balance_endpoint *endpoint, uint64_t waited_us, uint64_t now_us);
 
+/* Its attempt was ended after so long, since another was faster: it is no faster than that. */
+void balance_outrun(struct balance_endpoint *endpoint, uint64_t elapsed_us, uint64_t now_us);
+
 /* The figures in microseconds, for balancers and for whoever shows them; 0: not known, or none. */
 float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us);
 float balance_mean_us(const struct balance_endpoint *endpoint, uint64_t now_us);

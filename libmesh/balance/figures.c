@@ -140,6 +140,12 @@ void balance_answered(struct balance_endpoint *endpoint, uint64_t latency_us, ui
         store(&endpoint->penalty, penalty > PENALTY_LEAST_US ? penalty : 0, now_us);
 }
 
+void balance_outrun(struct balance_endpoint *endpoint, uint64_t elapsed_us, uint64_t now_us)
+{
+    if (balance_is_known(endpoint) && (float) elapsed_us > balance_peak_us(endpoint, now_us))
+        store(&endpoint->peak, (float) elapsed_us, now_us);
+}
+
 /* One failure alone may be chance: it costs about what the next answer takes. From the second on the endpoint is out of use,
  * each time for longer. */
 static float penalty_for(uint32_t in_a_row, float mean)

@@ -175,6 +175,14 @@ static int32_t open_pool(struct endpoint *endpoint, struct fault *fault)
     return err;
 }
 
+static bool was_tried(const struct cluster_hint *hint, const struct endpoint *endpoint)
+{
+    for (size_t i = 0; i < hint->n_tried; i++)
+        if (hint->tried[i] == endpoint)
+            return true;
+    return false;
+}
+
 int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint, struct endpoint **out,
                        struct fault *fault)
 {
@@ -196,9 +204,11 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
                          cluster->n_usable, cluster->n_endpoints);
     if (hint->choice)
         note(cluster, zone, &hint->choice->facts);
-    if (!list_empty(&cluster->troubled))
+    if (!list_empty(&cluster->troubled) && !hint->beside)
         *out = cluster_due(cluster, hint, now);
     if (!*out)
         *out = choose_in(cluster, zone, hint);
+    if (hint->beside && was_tried(hint, *out))
+        return fault_set(fault, MESH_ERR_NO_HEALTHY, "there is no other endpoint");
     return open_pool(*out, fault);
 }

@@ -79,6 +79,7 @@ void cluster_unref(struct cluster *cluster)
     loop_undefer(&cluster->sweep);
     zones_free(cluster);
     mem_free(cluster->priorities);
+    mem_free(cluster->recent);
     net_tls_unref(cluster->tls);
     model_endpoints_unref(cluster->set);
     model_cluster_unref(cluster->conf);

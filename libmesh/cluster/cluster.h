@@ -22,6 +22,7 @@
 #include "cluster/outlier_envoy.h"
 #include "cluster/priority.h"
 #include "cluster/ramp.h"
+#include "cluster/recent.h"
 #include "model/model.h"
 #include "observe/observe.h"
 #include "pool/pool.h"
@@ -113,8 +114,9 @@ struct cluster {
     struct priority *priorities;
     size_t n_priorities;
     struct ramp ramp;
-    uint64_t look_us; /* when time alone changes something; 0: look at once */
-    bool by_key;      /* its balancing policy goes by the hint's key */
+    struct recent *recent; /* NULL: nobody has asked for it */
+    uint64_t look_us;      /* when time alone changes something; 0: look at once */
+    bool by_key;           /* its balancing policy goes by the hint's key */
     struct net_tls *tls;
     struct admission_gate gate;
     struct list waiters;
@@ -151,6 +153,7 @@ enum zone_pass {
     ZONE_KEEPS_LESS, /* it keeps a part: not all of its endpoints are usable, or it has too much to do */
     ZONE_FAILS,      /* a retry, and most attempts in it fail */
     ZONE_ALL_TRIED,  /* a retry, and all of its endpoints were tried */
+    ZONE_BESIDE,     /* a hedge: the other attempt runs in it */
 };
 
 /* Why an attempt goes where it goes, for whoever explains it: what can be kept as it is, ... */
@@ -185,6 +188,8 @@ struct cluster_hint {
     size_t n_tried;
     bool idempotent;
     struct cluster_choice *choice; /* zeroed but for the candidates, filled; NULL: nobody wants to know */
+    const struct endpoint
+        *beside; /* a tried one whose attempt goes on: elsewhere, in another zone if there is one; or NULL */
 };
 
 /* An endpoint for an attempt, with its pool. MESH_ERR_AGAIN: not known yet (cluster_wait()); MESH_ERR_NO_HEALTHY, MESH_ERR_DNS,
@@ -193,6 +198,9 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
                        struct fault *fault);
 void cluster_wait(struct cluster *cluster, struct cluster_waiter *waiter);
 void cluster_forget(struct cluster_waiter *waiter);
+
+/* So many percent of the answers of the last 30 s took less; 0: not known yet. Times are kept from the first question on. */
+uint64_t cluster_latency_us(struct cluster *cluster, uint32_t percent);
 
 /* The endpoint's pool, made if needed: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
 int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault);
@@ -207,6 +215,7 @@ enum attempt_outcome {
     ATTEMPT_FAILED,
     ATTEMPT_LATE,     /* no answer in its time, on a connection that lives: it may have too much to do */
     ATTEMPT_UNJUDGED, /* ended by our own side: says nothing about the endpoint */
+    ATTEMPT_OUTRUN,   /* the same, since another answered: it would have taken longer */
 };
 
 /* An attempt begins and ends on an endpoint; after latency_us (0: not measured). */

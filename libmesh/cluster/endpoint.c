@@ -240,11 +240,31 @@ static void tell_balance(struct balance_endpoint *balance, enum attempt_outcome 
         balance_late(balance, latency_us, now);
 }
 
+/* Where it is longer than what is known. One that was begun late and ended early tells nothing. */
+static void take_least(struct endpoint *endpoint, uint64_t elapsed_us, uint64_t now)
+{
+    balance_outrun(&endpoint->stats->balance, elapsed_us, now);
+    if (endpoint->cluster->recent)
+        recent_add_least(endpoint->cluster->recent, elapsed_us, now);
+}
+
+static void take_latency(struct endpoint *endpoint, uint64_t latency_us, uint64_t now)
+{
+    latency_add(&endpoint->latency, latency_us);
+    follow_latency(endpoint, now);
+    if (endpoint->cluster->recent)
+        recent_add(endpoint->cluster->recent, latency_us, now);
+}
+
 void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us)
 {
     uint64_t now = loop_now_us(endpoint->cluster->env.loop);
     bool failed = outcome == ATTEMPT_FAILED || outcome == ATTEMPT_LATE;
 
+    if (outcome == ATTEMPT_OUTRUN) {
+        take_least(endpoint, latency_us, now);
+        outcome = ATTEMPT_UNJUDGED;
+    }
     endpoint->attempts--;
     tell_balance(&endpoint->stats->balance, outcome, latency_us, now);
     if (failed)
@@ -254,12 +274,17 @@ void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint6
         spill_ended(&endpoint->home->spill, failed, outcome == ATTEMPT_FAILED ? 0 : latency_us);
     if (outcome != ATTEMPT_UNJUDGED)
         budget_attempt_ended(&endpoint->cluster->shared->budget, !failed, now);
-    if (outcome == ATTEMPT_ANSWERED && latency_us > 0) {
-        latency_add(&endpoint->latency, latency_us);
-        follow_latency(endpoint, now);
-    }
+    if (outcome == ATTEMPT_ANSWERED && latency_us > 0)
+        take_latency(endpoint, latency_us, now);
     if (endpoint->removed)
         cluster_sweep_later(endpoint->cluster);
+}
+
+uint64_t cluster_latency_us(struct cluster *cluster, uint32_t percent)
+{
+    if (!cluster->recent)
+        cluster->recent = mem_zalloc(sizeof *cluster->recent);
+    return cluster->recent ? recent_quantile_us(cluster->recent, percent, loop_now_us(cluster->env.loop)) : 0;
 }
 
 void endpoint_heard(struct endpoint *endpoint, uint64_t latency_us)

@@ -2,9 +2,9 @@
 /* A log-linear histogram whose counts are halved every thousand answers. */
 #include "cluster/latency.h"
 
-enum { FEWEST = 20, HALVE_AT = 1000 };
+enum { HALVE_AT = 1000 };
 
-static unsigned bucket_of(uint64_t us)
+unsigned latency_bucket(uint64_t us)
 {
     unsigned octave, bucket;
 
@@ -15,7 +15,7 @@ static unsigned bucket_of(uint64_t us)
     return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
 }
 
-static uint64_t top_of(unsigned bucket)
+uint64_t latency_bucket_top(unsigned bucket)
 {
     unsigned octave = bucket / 4 + 1;
 
@@ -35,7 +35,7 @@ void latency_add(struct latency *latency, uint64_t us)
 {
     if (latency->n >= HALVE_AT)
         halve(latency);
-    latency->counts[bucket_of(us)]++;
+    latency->counts[latency_bucket(us)]++;
     latency->n++;
 }
 
@@ -43,12 +43,12 @@ uint64_t latency_quantile_us(const struct latency *latency, uint32_t percent)
 {
     uint64_t wanted = ((uint64_t) latency->n * percent + 99) / 100, seen = 0;
 
-    if (latency->n < FEWEST)
+    if (latency->n < LATENCY_FEWEST)
         return 0;
     for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
         seen += latency->counts[i];
         if (seen >= wanted)
-            return top_of(i);
+            return latency_bucket_top(i);
     }
-    return top_of(LATENCY_BUCKETS - 1);
+    return latency_bucket_top(LATENCY_BUCKETS - 1);
 }

@@ -73,6 +73,8 @@ static enum zone_pass ask(struct cluster *cluster, struct zone *zone, const stru
         return ZONE_FAILS;
     if (hint->n_tried > 0 && all_tried(zone, hint))
         return ZONE_ALL_TRIED;
+    if (hint->beside && hint->beside->home == zone)
+        return ZONE_BESIDE;
     spill_wanted(&zone->spill);
     look_at_load(cluster, zone, now_us);
     return rand_below(loop_rand(cluster->env.loop), SPILL_WHOLE) < kept(cluster, zone) ? ZONE_TOOK_IT : ZONE_KEEPS_LESS;

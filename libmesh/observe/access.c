@@ -92,6 +92,7 @@ void access_format(struct line *line, const struct observe_access *record)
     line_put(line, ",\"response_flags\":\"");
     put_flags(line, record->flags);
     put_number(line, "\",\"attempts\":", record->attempts);
+    line_put(line, record->hedged ? ",\"hedged\":true" : ",\"hedged\":false");
     line_put(line, ",\"duration_ms\":");
     line_millis(line, record->duration_us);
     put_number(line, ",\"bytes_sent\":", record->bytes_sent);

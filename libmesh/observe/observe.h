@@ -86,6 +86,7 @@ struct observe_access {
     const char *detail;                               /* of a failure */
     int32_t status, err;
     uint32_t flags, attempts;
+    bool hedged; /* one of the attempts was sent beside another */
     uint64_t duration_us, bytes_sent, bytes_received;
 };
 

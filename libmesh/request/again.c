@@ -49,19 +49,24 @@ static void note(struct request *request, enum retry_verdict verdict)
         request->attempt.traced->verdict = verdict;
 }
 
-static bool is_covered(struct request *request, enum retry_answer answer)
+bool again_spend(struct request *request)
 {
     const struct policy_retry *policy = &request->conf->policy.retry;
     struct budget_limits limits = { policy->budget_percent, policy->budget_per_second, policy->budget_min };
-    struct budget *budget = &request->cluster->shared->budget;
+
+    return budget_spend(&request->cluster->shared->budget, &limits, loop_now_us(request->env->loop));
+}
+
+static bool is_covered(struct request *request, enum retry_answer answer)
+{
     uint64_t now = loop_now_us(request->env->loop);
 
-    if (answer == RETRY_FREE && !request->free_used && budget_mostly_succeeds(budget, now)) {
+    if (answer == RETRY_FREE && !request->free_used && budget_mostly_succeeds(&request->cluster->shared->budget, now)) {
         request->free_used = true;
         return true;
     }
     note(request, VERDICT_PAID);
-    if (budget_spend(budget, &limits, now))
+    if (again_spend(request))
         return true;
     request->flags |= FLAG_RETRY_BUDGET;
     note(request, VERDICT_BUDGET_SPENT);
@@ -81,12 +86,12 @@ static uint64_t pause_before(struct request *request, enum retry_answer answer, 
 
 static bool try_again(struct request *request, const struct retry_case *c, enum attempt_outcome verdict)
 {
-    enum retry_answer answer = retry_may(c);
+    enum retry_answer answer;
     uint64_t wait;
 
-    note(request, retry_judge(c));
-
-    request->forbidden = c->told.forbids;
+    request->forbidden = request->forbidden || c->told.forbids;
+    answer = request->forbidden ? RETRY_NO : retry_may(c);
+    note(request, request->forbidden ? VERDICT_FORBIDDEN : retry_judge(c));
     if (answer == RETRY_NO) {
         if (c->made >= c->most && c->most > 1)
             request->flags |= FLAG_RETRY_LIMIT;
@@ -175,4 +180,17 @@ bool again_after_trailers(struct request *request)
     if (request->response->n_trailers == 0 || !retry_looks_at_trailers(&request->conf->policy.retry))
         return false;
     return again_after_answer(request, 0);
+}
+
+bool again_after_whole(struct request *request)
+{
+    return again_after_answer(request, request->response->status);
+}
+
+bool again_is_usable(const struct request *request, const struct mesh_response *response)
+{
+    struct retry_case c = { .policy = &request->conf->policy.retry, .status = response->status };
+
+    c.told = told_read(response, 0);
+    return !retry_wants(&c);
 }

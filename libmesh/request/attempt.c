@@ -103,6 +103,15 @@ static void stop_waiting(struct request *request)
     admission_leave_waiting(&request->admission);
 }
 
+static void note_opened(struct request *request)
+{
+    struct attempt *attempt = &request->attempt;
+
+    attempt->opened_us = loop_now_us(request->env->loop);
+    if (attempt->traced)
+        attempt->traced->opened_us = attempt->opened_us;
+}
+
 static int32_t open_stream(struct request *request, struct http_conn *conn)
 {
     struct head head;
@@ -112,11 +121,10 @@ static int32_t open_stream(struct request *request, struct http_conn *conn)
         goto done;
     body_rewind(&request->body);
     response_reset(request->response);
-    request->attempt.opened_us = loop_now_us(request->env->loop);
     request->attempt.stream = (struct http_stream){ .ops = &stream_ops, .hold = !is_collected(request) };
     err = http_stream_open(conn, &request->attempt.stream, &head.wanted);
-    if (!err && request->attempt.traced)
-        request->attempt.traced->opened_us = loop_now_us(request->env->loop);
+    if (!err)
+        note_opened(request);
 done:
     head_clear(&head);
     return err;
@@ -167,13 +175,13 @@ static int32_t wait_for_connection(struct request *request)
     return 0;
 }
 
-static void remember_tried(struct request *request)
+void attempt_remember(struct request *request, struct endpoint *endpoint)
 {
     struct endpoint **slot = &request->tried[request->made % CLUSTER_MOST_TRIED];
 
     if (request->made >= CLUSTER_MOST_TRIED)
         endpoint_let_go(*slot);
-    *slot = request->attempt.endpoint;
+    *slot = endpoint;
     endpoint_hold(*slot);
     request->made++;
 }
@@ -196,28 +204,46 @@ static uint64_t hash_key(struct request *request)
     return rand_u64(loop_rand(request->env->loop));
 }
 
-int32_t attempt_start(struct request *request)
+int32_t attempt_choose(struct request *request, struct cluster_choice *choice)
 {
-    struct cluster_choice choice;
-    struct cluster_hint hint = { hash_key(request), request->tried, request->made, request->ask.idempotent,
-                                 trace_choice(request->trace, &choice) };
+    struct cluster_hint hint = {
+        .key = hash_key(request),
+        .tried = request->tried,
+        .n_tried = request->made < CLUSTER_MOST_TRIED ? request->made : CLUSTER_MOST_TRIED,
+        .idempotent = request->ask.idempotent,
+        .choice = trace_choice(request->trace, choice),
+        .beside = request->hedged_for ? request->hedged_for->last : NULL,
+    };
+    int32_t err = cluster_choose(request->cluster, &hint, &request->attempt.endpoint, &request->response->fault);
+
+    if (err)
+        request->attempt.endpoint = NULL;
+    return err;
+}
+
+static void begin(struct request *request, const struct cluster_choice *choice)
+{
+    struct attempt *attempt = &request->attempt;
+
+    attempt->traced = trace_attempt_begin(request->trace, attempt->endpoint, choice, loop_now_us(request->env->loop));
+    if (attempt->traced)
+        attempt->traced->is_hedge = request->hedged_for != NULL;
+    attempt_remember(request, attempt->endpoint);
+    request->last = attempt->endpoint;
+    request->last_number = request->made;
+    attempt->given_up = attempt->outgrown = attempt->is_late = attempt->unjudged = false;
+    attempt->opened_us = 0;
+    attempt->lease.on_leased = on_leased;
+    attempt->lease.on_failed = on_lease_failed;
+    endpoint_begin(attempt->endpoint);
+}
+
+int32_t attempt_send(struct request *request, const struct cluster_choice *choice)
+{
     struct http_conn *conn;
     int32_t err;
 
-    if (hint.n_tried > CLUSTER_MOST_TRIED)
-        hint.n_tried = CLUSTER_MOST_TRIED;
-    err = cluster_choose(request->cluster, &hint, &request->attempt.endpoint, &request->response->fault);
-    if (err) {
-        request->attempt.endpoint = NULL;
-        return err;
-    }
-    request->attempt.traced =
-        trace_attempt_begin(request->trace, request->attempt.endpoint, &choice, loop_now_us(request->env->loop));
-    remember_tried(request);
-    request->attempt.given_up = request->attempt.outgrown = false;
-    request->attempt.lease.on_leased = on_leased;
-    request->attempt.lease.on_failed = on_lease_failed;
-    endpoint_begin(request->attempt.endpoint);
+    begin(request, choice);
     conn = pool_take(request->attempt.endpoint->pool);
     err = conn ? open_stream(request, conn) : MESH_ERR_AGAIN;
     if (err == MESH_ERR_AGAIN)
@@ -226,6 +252,22 @@ int32_t attempt_start(struct request *request)
         return fault_set(&request->response->fault, err, "no stream could be opened: %s", error_text(err));
     request_attempt_opened(request);
     return 0;
+}
+
+int32_t attempt_start(struct request *request)
+{
+    struct cluster_choice choice;
+    int32_t err = attempt_choose(request, &choice);
+
+    return err ? err : attempt_send(request, &choice);
+}
+
+/* 0: not measured. A stream may last, and an attempt without a connection has not begun to take time. */
+static uint64_t latency_of(const struct request *request)
+{
+    if (!is_collected(request) || !request->attempt.opened_us)
+        return 0;
+    return loop_now_us(request->env->loop) - request->attempt.opened_us;
 }
 
 static void count_bytes(struct request *request)
@@ -238,7 +280,6 @@ static void count_bytes(struct request *request)
 void attempt_end(struct request *request, enum attempt_outcome outcome)
 {
     struct attempt *attempt = &request->attempt;
-    uint64_t took = loop_now_us(request->env->loop) - attempt->opened_us;
 
     if (!attempt->endpoint)
         return;
@@ -246,7 +287,8 @@ void attempt_end(struct request *request, enum attempt_outcome outcome)
     pool_forget(&attempt->lease);
     stop_waiting(request);
     http_stream_cancel(&attempt->stream);
-    endpoint_end(attempt->endpoint, outcome, is_collected(request) ? took : 0);
+    loop_timer_cancel(request->env->loop, &attempt->late);
+    endpoint_end(attempt->endpoint, outcome, latency_of(request));
     attempt->endpoint = NULL;
     trace_attempt_end(attempt->traced, request->response->status, loop_now_us(request->env->loop));
     attempt->traced = NULL;

@@ -29,19 +29,14 @@ uint32_t report_flags(int32_t err, bool timed_out_try)
     return 0;
 }
 
-static const struct endpoint *last_endpoint(const struct request *request)
-{
-    return request->made ? request->tried[(request->made - 1) % CLUSTER_MOST_TRIED] : NULL;
-}
-
 static void print_where(struct buf *out, const struct request *request)
 {
     const struct mesh_response *response = request->response;
 
     buf_printf(out, "service \"%.200s\"", request->ask.service);
-    if (request->made == 0)
+    if (!request->last)
         return;
-    buf_printf(out, ": attempt %u of %u on %s", request->made, request->most, response->endpoint);
+    buf_printf(out, ": attempt %u of %u on %s", request->last_number, request->most, response->endpoint);
     if (response->zone[0])
         buf_printf(out, " (zone %s)", response->zone);
 }
@@ -53,16 +48,26 @@ static const char *who_said_no(const struct request *request)
     return request->flags & FLAG_RETRY_BUDGET ? "; not retried: the retry budget is spent" : "";
 }
 
+static void print_hedge(struct buf *out, const struct request *request)
+{
+    const char *end = request->err         ? "neither attempt was answered"
+                      : request->hedge_won ? "the hedge was answered"
+                                           : "the attempt that it was sent beside was answered";
+
+    buf_printf(out, "; hedged after %llu ms: %s", (unsigned long long) (request->hedged_after_us / US_PER_MS), end);
+}
+
 /* Without memory for it the detail stays empty: the code tells. */
 static void write_detail(struct request *request)
 {
     struct buf out = { 0 };
 
     print_where(&out, request);
-    if (request->err)
-        buf_printf(&out, ": %s%s", request->response->fault.text, who_said_no(request));
-    else
-        buf_printf(&out, "; before: %s%s", request->response->fault.text, who_said_no(request));
+    if (request->response->fault.text[0])
+        buf_printf(&out, "%s%s%s", request->err ? ": " : "; before: ", request->response->fault.text,
+                   who_said_no(request));
+    if (request->hedged)
+        print_hedge(&out, request);
     if (out.data)
         request->response->detail = mem_strndup((const char *) buf_bytes(&out), buf_len(&out));
     buf_free(&out);
@@ -70,14 +75,14 @@ static void write_detail(struct request *request)
 
 void report_detail(struct request *request)
 {
-    const struct endpoint *endpoint = last_endpoint(request);
+    const struct endpoint *endpoint = request->last;
     struct mesh_response *response = request->response;
 
     if (endpoint) {
         text_copy(response->endpoint, sizeof response->endpoint, endpoint->address);
         text_copy(response->zone, sizeof response->zone, endpoint->zone);
     }
-    if (request->err || request->response->fault.text[0])
+    if (request->err || request->hedged || request->response->fault.text[0])
         write_detail(request);
 }
 
@@ -94,7 +99,7 @@ static const char *trace_id(const struct request_ask *ask, char out[33])
 static void write_access(const struct request *request)
 {
     const struct mesh_response *response = request->response;
-    const struct endpoint *endpoint = last_endpoint(request);
+    const struct endpoint *endpoint = request->last;
     uint64_t took = loop_now_us(request->env->loop) - request->began_us;
     char trace[33];
     struct observe_access record = {
@@ -115,6 +120,7 @@ static void write_access(const struct request *request)
         .err = request->err,
         .flags = request->flags,
         .attempts = request->made,
+        .hedged = request->hedged,
         .duration_us = took,
         .bytes_sent = request->bytes_sent,
         .bytes_received = request->bytes_received,

@@ -13,15 +13,16 @@ static const uint8_t may_follow[] = {
     [REQUEST_NEW] = 1 << REQUEST_ROUTING,
     [REQUEST_ROUTING] = 1 << REQUEST_LEASING | 1 << REQUEST_OPEN | 1 << REQUEST_BACKOFF,
     [REQUEST_LEASING] = 1 << REQUEST_OPEN | 1 << REQUEST_BACKOFF,
-    [REQUEST_OPEN] = 1 << REQUEST_READING | 1 << REQUEST_BACKOFF,
-    [REQUEST_READING] = 1 << REQUEST_BACKOFF,
+    [REQUEST_OPEN] = 1 << REQUEST_READING | 1 << REQUEST_HEDGED | 1 << REQUEST_BACKOFF,
+    [REQUEST_READING] = 1 << REQUEST_HEDGED | 1 << REQUEST_BACKOFF,
+    [REQUEST_HEDGED] = 1 << REQUEST_BACKOFF,
     [REQUEST_BACKOFF] = 1 << REQUEST_ROUTING,
     [REQUEST_DONE] = 0,
 };
 
 const char *request_state_name(enum request_state state)
 {
-    static const char *const names[] = { "NEW", "ROUTING", "LEASING", "OPEN", "READING", "BACKOFF", "DONE" };
+    static const char *const names[] = { "NEW", "ROUTING", "LEASING", "OPEN", "READING", "HEDGED", "BACKOFF", "DONE" };
 
     return names[state];
 }
@@ -64,6 +65,8 @@ static void let_go(struct request *request)
     cluster_forget(&request->waiter);
     list_remove(&request->homeless);
     list_remove(&request->link);
+    if (request->hedged_for)
+        return;
     admission_leave(&request->admission);
     if (list_empty(&request->env->running) && request->env->on_empty)
         request->env->on_empty(request->env);
@@ -98,19 +101,22 @@ static void end_trace(struct request *request)
 }
 
 /* The outcome stands; nothing of the request is used any more after on_done(). */
-static void finish(struct request *request, int32_t err)
+void request_finish(struct request *request, int32_t err)
 {
     struct mesh_response *response = request->response;
 
+    hedge_drop(request);
     request->err = err;
     response->err = err;
     response->attempts = request->made;
     response->duration_us = loop_now_us(request->env->loop) - request->began_us;
     if (err && is_collected(request))
         response_reset(response);
-    report_detail(request);
-    report_access(request);
-    end_trace(request);
+    if (!request->hedged_for) {
+        report_detail(request);
+        report_access(request);
+        end_trace(request);
+    }
     let_go(request);
     forget_cluster(request);
     request->ops->on_done(request);
@@ -127,10 +133,10 @@ static enum attempt_outcome outcome_of(int32_t err)
     return ours ? ATTEMPT_UNJUDGED : ATTEMPT_FAILED;
 }
 
-static void fail(struct request *request, int32_t err)
+void request_fail(struct request *request, int32_t err)
 {
     request->flags |= report_flags(err, false);
-    finish(request, err);
+    request_finish(request, err);
 }
 
 /* Between attempts: what the last one met is half of the story. */
@@ -155,18 +161,21 @@ void request_end(struct request *request, int32_t err, const char *why)
         tell_end(&request->response->fault, err, why);
     trace_attempt_failed(request->trace, request->attempt.traced, err, why);
     attempt_end(request, outcome_of(err));
-    fail(request, err);
+    request_fail(request, err);
 }
 
 void request_abandon(struct request *request)
 {
     if (request->state == REQUEST_DONE)
         return;
+    hedge_drop(request);
     attempt_end(request, ATTEMPT_UNJUDGED);
     request->flags |= FLAG_DOWNSTREAM_END;
     request->err = MESH_ERR_CANCELLED;
-    report_access(request);
-    end_trace(request);
+    if (!request->hedged_for) {
+        report_access(request);
+        end_trace(request);
+    }
     let_go(request);
     forget_cluster(request);
 }
@@ -179,6 +188,7 @@ static void on_deadline(struct loop_timer *timer)
         [REQUEST_LEASING] = "no connection within the request's time",
         [REQUEST_OPEN] = "no answer within the request's time",
         [REQUEST_READING] = "the answer did not end within the request's time",
+        [REQUEST_HEDGED] = "the hedge had no answer within the request's time",
         [REQUEST_BACKOFF] = "the request's time was over before the next attempt",
         [REQUEST_DONE] = "",
     };
@@ -195,11 +205,15 @@ void request_attempt_failed(struct request *request, int32_t err, enum http_reac
     request->response->fault = *why;
     request->response->fault.code = err;
     trace_attempt_failed(request->trace, request->attempt.traced, err, why->text);
+    if (request->hedge) {
+        hedge_hold(request, err, reach, outcome_of(err));
+        return;
+    }
     /* A stream whose head the application has seen cannot begin anew. */
     if ((is_collected(request) || request->state != REQUEST_READING) && again_after_failure(request, err, reach))
         return;
     attempt_end(request, outcome_of(err));
-    fail(request, err);
+    request_fail(request, err);
 }
 
 /* ---- an attempt's way ---- */
@@ -210,6 +224,10 @@ static void on_try_timeout(struct loop_timer *timer)
     enum http_reach reach = request->attempt.stream.sent ? HTTP_MAYBE : HTTP_NOT_SENT;
     struct fault fault;
 
+    if (request->conf->policy.hedge.on_per_try_timeout) {
+        hedge_now(request);
+        return;
+    }
     fault_set(&fault, MESH_ERR_TIMEOUT, "no answer within retry.per_try_timeout_ms %u",
               request->conf->policy.retry.per_try_timeout_ms);
     request_attempt_failed(request, MESH_ERR_TIMEOUT, reach, &fault);
@@ -237,6 +255,8 @@ void request_attempt_opened(struct request *request)
     admission_sent(&request->admission);
     if (try_ms > 0)
         request_pause(request, on_try_timeout, loop_now_us(request->env->loop) + try_ms * US_PER_MS);
+    if (request->conf->policy.hedge.percentile > 0)
+        hedge_later(request);
 }
 
 void request_attempt_head(struct request *request, bool end)
@@ -249,7 +269,8 @@ void request_attempt_head(struct request *request, bool end)
         return;
     endpoint_answered(request->attempt.endpoint, again_status(request));
     overload_hear_head(request);
-    if (again_after_head(request))
+    request->attempt.unjudged = request->hedge != NULL;
+    if (!request->hedge && again_after_head(request))
         return;
     request_set_state(request, REQUEST_READING);
     if (is_collected(request))
@@ -273,17 +294,28 @@ void request_attempt_data(struct request *request)
         request->ops->on_readable(request);
 }
 
+static bool is_followed_by_another(struct request *request)
+{
+    if (!is_collected(request))
+        return false;
+    return request->attempt.unjudged ? again_after_whole(request) : again_after_trailers(request);
+}
+
 void request_attempt_done(struct request *request)
 {
     enum attempt_outcome outcome = again_outcome(request);
 
     overload_hear_trailers(request);
-    if (is_collected(request) && again_after_trailers(request))
+    if (request->hedge && !again_is_usable(request, request->response)) {
+        hedge_hold(request, 0, HTTP_MAYBE, outcome);
+        return;
+    }
+    if (!request->hedge && is_followed_by_another(request))
         return;
     if (is_collected(request))
         overload_hear_answer(request, outcome);
     attempt_end(request, outcome);
-    finish(request, 0);
+    request_finish(request, 0);
 }
 
 /* ---- the beginning ---- */
@@ -298,7 +330,7 @@ static void on_refused_locally(struct loop_timer *timer)
     struct request *request = CONTAINER_OF(timer, struct request, pause);
 
     attempt_end(request, ATTEMPT_UNJUDGED);
-    fail(request, request->response->fault.code);
+    request_fail(request, request->response->fault.code);
 }
 
 /* Told in the next turn: on_done() never comes from within request_start(). */
@@ -351,7 +383,7 @@ static void on_admission(struct admission *admission, int32_t err, const struct 
         return;
     }
     request->response->fault = *fault;
-    fail(request, err);
+    request_fail(request, err);
 }
 
 /* The cluster is known: its policy is the request's from here on. */

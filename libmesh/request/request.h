@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The door of request/: one request with all its attempts, from the service's name to the outcome. Used inside a loop.
  *
- * Life:    NEW → ROUTING → LEASING → OPEN → READING → DONE, with BACKOFF between attempts (request.c has the table)
+ * Life:    NEW → ROUTING → LEASING → OPEN → READING → DONE, with BACKOFF between attempts and HEDGED when a second attempt was sent
+ *          beside the first, which failed (request.c has the table)
  * Rules
  *   on_done() comes exactly once, unless request_abandon() was called; the request may be freed in it, nobody touches it after.
  *   What the application handed in (struct request_ask) is borrowed until then.
@@ -68,6 +69,7 @@ enum request_state {
     REQUEST_LEASING, /* waits for a connection */
     REQUEST_OPEN,    /* its stream is open; the head has not come */
     REQUEST_READING, /* the head has come, and is not going to be taken back */
+    REQUEST_HEDGED,  /* its attempt has ended without a usable answer; its hedge goes on */
     REQUEST_BACKOFF,
     REQUEST_DONE,
 };
@@ -82,7 +84,10 @@ struct attempt {
     enum attempt_outcome verdict; /* ... this is what it says about the endpoint */
     bool outgrown;                /* its body exceeds response.max_bytes */
     struct trace_attempt *traced; /* its record; NULL: none */
-    uint64_t opened_us;           /* its stream: connecting and waiting for a connection are no part of the latency */
+    uint64_t opened_us; /* its stream, 0: not yet; connecting and waiting for a connection are no part of the latency */
+    struct loop_timer late; /* from then on it may be hedged */
+    bool is_late;           /* its own time is over, and it goes on beside a hedge */
+    bool unjudged;          /* its head came while a hedge ran: whether it is retried is decided at its end */
 };
 
 /* Zeroed, then `ops`, `ask` and `body` set, by whoever makes it; freed by them too. */
@@ -102,13 +107,23 @@ struct request {
     struct attempt attempt;
     struct trace *trace; /* NULL: it is not recorded */
     struct endpoint *tried[CLUSTER_MOST_TRIED];
-    uint32_t made, most; /* attempts */
-    uint32_t retries;    /* backoffs taken */
+    uint32_t made, most;   /* attempts, the hedge among them */
+    struct endpoint *last; /* of the attempt that answered or was the last, held by `tried`; NULL: none */
+    uint32_t last_number;  /* that attempt's, from 1 */
+    uint32_t retries;      /* backoffs taken */
     bool refused_before, free_used;
     bool forbidden;                    /* the peer wants no retry */
     struct loop_timer deadline, pause; /* whole request; backoff, or the attempt's own time, or a stream's silence */
     struct loop_later retry;
-    uint64_t retry_after_us;    /* the pause that was decided */
+    uint64_t retry_after_us; /* the pause that was decided */
+
+    struct request *hedged_for; /* this is a hedge: of that request. It ends first, and is freed by it */
+    struct request *hedge;      /* beside the attempt; NULL: none runs */
+    bool hedged, hedge_won;     /* one was sent, there is no second; its answer counts */
+    uint64_t hedged_after_us;
+    int32_t held_err; /* in HEDGED: how the attempt ended */
+    enum http_reach held_reach;
+
     uint64_t began_us, ends_us; /* ends 0: no limit */
     uint64_t heard_us;          /* streams: the last byte of the answer */
 

@@ -25,6 +25,11 @@ void head_clear(struct head *head);
 /* Chooses an endpoint and asks for a connection. 0: under way; MESH_ERR_AGAIN: endpoints are not known yet; else the attempt
  * did not begin and response.fault says why. */
 int32_t attempt_start(struct request *request);
+/* The same in two steps, in one turn: after the first nothing has begun. */
+int32_t attempt_choose(struct request *request, struct cluster_choice *choice);
+int32_t attempt_send(struct request *request, const struct cluster_choice *choice);
+/* An endpoint was sent an attempt: the next one goes to another. */
+void attempt_remember(struct request *request, struct endpoint *endpoint);
 /* Gives back whatever it holds, resetting an open stream. Nothing if none runs. */
 void attempt_end(struct request *request, enum attempt_outcome outcome);
 /* The endpoints that were tried are not remembered any more. */
@@ -38,6 +43,9 @@ void request_attempt_done(struct request *request);
 /* The attempt's resources are still held. */
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why);
 void request_begin_attempt(struct request *request);
+/* The outcome: an answer (0), or a failure whose fault is in the response. */
+void request_finish(struct request *request, int32_t err);
+void request_fail(struct request *request, int32_t err);
 /* Less than so much of its time is left. */
 bool request_has_less(const struct request *request, uint64_t us);
 /* request.pause: backoff, an attempt's own time, a stream's silence. */
@@ -49,10 +57,26 @@ bool again_after_failure(struct request *request, int32_t err, enum http_reach r
 /* The head of its answer has come, or the whole of it. */
 bool again_after_head(struct request *request);
 bool again_after_trailers(struct request *request);
+bool again_after_whole(struct request *request);
+/* An answer that the policy would not have again. */
+bool again_is_usable(const struct request *request, const struct mesh_response *response);
+/* An attempt beyond the first is about to be sent: false when the budget does not cover it. */
+bool again_spend(struct request *request);
 /* The status that its answer, as far as it has come, is judged by: a gRPC server answers 200 to nearly everything. */
 int again_status(const struct request *request);
 /* What that says about the endpoint. */
 enum attempt_outcome again_outcome(const struct request *request);
+
+/* hedge.c */
+/* The attempt's stream has opened: a hedge is sent when it is late. */
+void hedge_later(struct request *request);
+/* The attempt's own time is over, but it goes on; a hedge is sent if it may be. */
+void hedge_now(struct request *request);
+/* Its attempt has ended while the hedge runs, without (err) or with an answer that is not usable: what follows is decided at the
+ * hedge's end. */
+void hedge_hold(struct request *request, int32_t err, enum http_reach reach, enum attempt_outcome outcome);
+/* Its answer is not needed any more. Nothing if none runs. */
+void hedge_drop(struct request *request);
 
 /* report.c */
 /* The response's detail, for whoever must understand what happened. */

@@ -36,6 +36,8 @@ static const char *why_passed(const struct trace *trace, const struct trace_atte
         snprintf(out, SENTENCE, "retry: most attempts in zone %s fail", by);
     else if (facts->pass == ZONE_ALL_TRIED)
         snprintf(out, SENTENCE, "retry: all endpoints of zone %s were tried", by);
+    else if (facts->pass == ZONE_BESIDE)
+        snprintf(out, SENTENCE, "hedge: the other attempt is in zone %s", by);
     else
         snprintf(out, SENTENCE, "zone %s keeps %u %%: passed on", by, facts->kept_percent);
     return out;

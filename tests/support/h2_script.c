@@ -59,6 +59,17 @@ static void note_bytes(struct stream *stream, size_t len)
     pthread_mutex_unlock(&server->lock);
 }
 
+static void note_cancelled(struct stream *stream)
+{
+    struct h2_server *server = stream->conn->server;
+
+    if (!stream->request_id[0])
+        return;
+    pthread_mutex_lock(&server->lock);
+    h2_script_record(server, stream->request_id)->cancelled++;
+    pthread_mutex_unlock(&server->lock);
+}
+
 static void count_streams(struct h2_server *server, int by)
 {
     pthread_mutex_lock(&server->lock);
@@ -330,6 +341,16 @@ static void act(struct stream *stream)
         stream->answered = behaviour->act == do_nothing || behaviour->refuses || behaviour->act == do_reset;
 }
 
+/* What is "at" another server is not done here. */
+static void leave_to_others(struct stream *stream)
+{
+    const struct h2_server_conf *conf = &stream->conn->server->conf;
+    uint64_t at = argument(stream, "at");
+
+    if (at > 0 && at != conf->number)
+        snprintf(stream->path, sizeof stream->path, "%s", conf->else_path ? conf->else_path : "/ok");
+}
+
 /* The whole head has come. */
 static void begin(struct stream *stream)
 {
@@ -337,6 +358,7 @@ static void begin(struct stream *stream)
     uint64_t first, wait;
     unsigned before;
 
+    leave_to_others(stream);
     snprintf(stream->behaviour, sizeof stream->behaviour, "%.*s", (int) strcspn(stream->path + 1, "?"),
              stream->path + 1);
     if (strcmp(stream->behaviour, "health") == 0 && !stream->request_id[0])
@@ -462,7 +484,8 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
 {
     struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
 
-    (void) code;
+    if (stream && code == NGHTTP2_CANCEL)
+        note_cancelled(stream);
     if (stream)
         h2_script_free_stream(user, stream);
     return 0;

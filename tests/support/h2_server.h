@@ -19,6 +19,7 @@
  *   health      what h2_server_set_health() says; counted as "health" if it has no x-id. The same without a
  *               body for grpc.health.v1.Health/Check, which is no gRPC then
  * "status" takes `h=name:value` and `t=name:value`, a header and a trailer of that answer.
+ * `at`: only the server of that number does it, others do what their configuration says.
  * `first`: how many requests of one x-id get what is named before "after that"; 0: all of them. `delay`: ms before any of it. */
 #ifndef SUPPORT_H2_SERVER_H
 #define SUPPORT_H2_SERVER_H
@@ -37,7 +38,9 @@ struct h2_server_conf {
     bool mute;             /* accepts, and sends not even SETTINGS */
     uint32_t drip_ms;      /* one byte each so many ms, and everything before it at once: after `drip_after` bytes */
     uint32_t drip_after;
-    uint32_t accepts; /* connections it accepts in all; 0: any number */
+    uint32_t accepts;      /* connections it accepts in all; 0: any number */
+    unsigned number;       /* for `at` */
+    const char *else_path; /* what is done instead of what is `at` another server; NULL: "/ok" */
 };
 
 /* Starts listening and serving; a failure ends the test. */
@@ -48,10 +51,11 @@ uint16_t h2_server_port(const struct h2_server *server);
 
 /* What happened to the requests of one x-id. */
 struct h2_record {
-    unsigned seen;     /* requests that arrived */
-    unsigned executed; /* of them, those that the server did not refuse */
-    char attempts[64]; /* their x-mesh-attempt headers, "-" for none: "-,2,3" */
-    uint64_t bytes;    /* of bodies received */
+    unsigned seen;      /* requests that arrived */
+    unsigned executed;  /* of them, those that the server did not refuse */
+    char attempts[64];  /* their x-mesh-attempt headers, "-" for none: "-,2,3" */
+    uint64_t bytes;     /* of bodies received */
+    unsigned cancelled; /* streams that the client reset with CANCEL */
     char head
         [640]; /* the last one's headers, a line each: "name: value\n", with "!" after those that HPACK never indexes */
 };

@@ -62,7 +62,8 @@ static void test_every_field(void **state)
         line.text,
         "{\"start_time\":\"2026-11-25T13:00:00.123Z\",\"service\":\"users\",\"upstream_cluster\":\"users-v1\","
         "\"upstream_host\":\"10.0.0.7:8080\",\"upstream_zone\":\"a\",\"method\":\"GET\",\"path\":\"/v1/users/42\","
-        "\"authority\":\"users\",\"protocol\":\"HTTP/2\",\"response_code\":200,\"response_flags\":\"-\",\"attempts\":2,"
+        "\"authority\":\"users\",\"protocol\":\"HTTP/"
+        "2\",\"response_code\":200,\"response_flags\":\"-\",\"attempts\":2,\"hedged\":false,"
         "\"duration_ms\":12.345,\"bytes_sent\":10,\"bytes_received\":5000000000,"
         "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"error\":null,\"detail\":\"\"}");
 }
@@ -132,7 +133,7 @@ static void test_hostile_texts(void **state)
     record.authority = record.protocol = record.trace_id = record.detail = text;
     object = parsed(&record);
     assert_int_equal(json_integer_value(json_object_get(object, "response_code")), 0);
-    assert_int_equal(json_object_size(object), 18);
+    assert_int_equal(json_object_size(object), 19);
     assert_true(strlen(text_at(object, "path")) <= LINE_PATH_MOST + 3);
     assert_true(strlen(text_at(object, "detail")) <= LINE_TEXT_MOST + 3);
     json_decref(object);
