@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a request went as it did, and where one would go: through the public interface, against real connections. */
+#include <pthread.h>
+
 #include "support/mesh_client.h"
 
 static char *explained(struct mesh_client *client, const struct ask *ask)
@@ -244,6 +246,46 @@ static void the_last_ones_are_always_there(void **state)
     h2_server_stop(server);
 }
 
+struct crowd {
+    struct mesh_client *client;
+    _Atomic bool over;
+};
+
+static void *call_on(void *user)
+{
+    struct crowd *crowd = user;
+
+    while (!crowd->over)
+        free(explained_call(crowd->client, "GET", "/status?code=503&first=1"));
+    return NULL;
+}
+
+static void asking_while_others_call(void **state)
+{
+    struct h2_server *server = h2_server_start(NULL);
+    struct crowd crowd = { .client = client_of_server(server, PAIRS("loops", "2")) };
+    pthread_t threads[4];
+    char *text;
+
+    (void) state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_on, &crowd), 0);
+    for (unsigned n = 0; n < 33;) { /* of both loops */
+        MESH_OK(mesh_client_recent(crowd.client, &text));
+        n = count(text, "\"service\":\"users\"");
+        assert_true(n <= 64);
+        mesh_string_free(text);
+        MESH_OK(mesh_client_explain(crowd.client, "users", NULL, NULL, GUARD_MS, &text));
+        SAYS(text, "\"decision\":\"sent to ");
+        mesh_string_free(text);
+    }
+    crowd.over = true;
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    mesh_client_free(crowd.client);
+    h2_server_stop(server);
+}
+
 /* ---- one that would be sent ---- */
 
 static char *would(struct mesh_client *client, const char *service, const char *method)
@@ -390,6 +432,7 @@ int main(void)
         cmocka_unit_test(who_is_refused_at_the_door_knows_by_whom),
         cmocka_unit_test(queued_calls_and_streams_are_explained_too),
         cmocka_unit_test(the_last_ones_are_always_there),
+        cmocka_unit_test(asking_while_others_call),
         cmocka_unit_test(values_have_origins),
         cmocka_unit_test(what_cannot_be_sent_has_an_error),
         cmocka_unit_test(an_isolated_endpoint_has_a_reason),

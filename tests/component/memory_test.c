@@ -173,6 +173,27 @@ static int32_t described(struct mesh_client *client)
     return err;
 }
 
+/* What was asked for may be missing then, and nothing else is. */
+static int32_t explained(struct mesh_client *client)
+{
+    struct mesh_response *response;
+    struct ask ask = { 0 };
+    char *would = NULL, *recent = NULL;
+    int32_t err;
+
+    ask_for(&ask, "/ok", NULL);
+    ask.opts.flags = MESH_REQ_EXPLAIN;
+    err = mesh_request(client, &ask.opts, &response);
+    mesh_response_free(response);
+    if (!err)
+        err = mesh_client_explain(client, "users", "GET", "/ok", GUARD_MS, &would);
+    if (!err)
+        err = mesh_client_recent(client, &recent);
+    mesh_string_free(would);
+    mesh_string_free(recent);
+    return err;
+}
+
 /* Returns when each endpoint was checked, or 50 ms are over: several checks. */
 static int32_t checked(struct mesh_client *client)
 {
@@ -256,6 +277,12 @@ static void a_description(void **state)
     each_fails(described);
 }
 
+static void explanations(void **state)
+{
+    (void) state;
+    each_fails(explained);
+}
+
 static void health_checks(void **state)
 {
     static const char *const kinds[] = { "http", "tcp" };
@@ -278,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_queued_request),
         cmocka_unit_test(a_stream),
         cmocka_unit_test(a_description),
+        cmocka_unit_test(explanations),
         cmocka_unit_test(health_checks),
     };
 
