@@ -227,6 +227,41 @@ static void a_client_is_freed_at_any_time(void **state)
     h2_server_stop(servers[1]);
 }
 
+/* Envoy's outlier detection: who passes a check is back at once, an hour early. */
+static void a_passed_check_ends_an_ejection(void **state)
+{
+    struct h2_server *servers[2] = { h2_server_start(NULL), h2_server_start(NULL) };
+    struct mesh_client *client =
+        client_of(at_servers(servers, 2),
+                  PAIRS(CHECKS, "outlier.policy", "envoy", "outlier.max_ejection_percent", "100", "retry.attempts", "1",
+                        "outlier.interval_ms", "3600000", "outlier.base_ejection_ms", "3600000"));
+    unsigned got[2];
+
+    (void) state;
+    UNTIL(described(client, "\"health\":\"healthy\""));
+    h2_server_set_health(servers[0], 0);
+    h2_server_set_health(servers[1], 0);
+    await_checks(servers[0], 1); /* the next checks are asked and not answered: nobody comes back meanwhile */
+    await_checks(servers[1], 1);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(get(client, "/status?code=503", NULL).status, 503);
+    UNTIL(described(client, "consecutive_5xx: ejected for another "));
+    h2_server_set_health(servers[0], 200);
+    h2_server_set_health(servers[1], 200);
+    mesh_client_free(client);
+    client =
+        client_of(at_servers(servers, 2), PAIRS(CHECKS, "outlier.policy", "envoy", "outlier.max_ejection_percent",
+                                                "100", "retry.attempts", "1", "outlier.base_ejection_ms", "3600000"));
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(get(client, "/status?code=503", NULL).status, 503);
+    UNTIL(described(client, "\"health\":\"healthy\"") && !described(client, "consecutive_5xx"));
+    share(client, servers, got);
+    assert_int_equal(got[0], 5);
+    mesh_client_free(client);
+    h2_server_stop(servers[0]);
+    h2_server_stop(servers[1]);
+}
+
 static void draining_ends_the_checks(void **state)
 {
     struct h2_server *server = h2_server_start(NULL);
@@ -252,6 +287,7 @@ int main(void)
         cmocka_unit_test(connecting_is_a_check),
         cmocka_unit_test(all_loops_know),
         cmocka_unit_test(a_client_is_freed_at_any_time),
+        cmocka_unit_test(a_passed_check_ends_an_ejection),
         cmocka_unit_test(draining_ends_the_checks),
     };
 

@@ -106,6 +106,28 @@ def test_http_reload(servers, load, events):
     assert "endpoint_unhealthy" not in events.path.read_text()
 
 
+def test_frozen(servers, load, events):
+    """A stopped process: its checks get no answer, also while hardly anybody calls; when it goes on, it is well again."""
+    victim, other = servers.nghttpd(), servers.nghttpd()
+    with load(
+        ["-c", 1, "-p", 100, "users", "/hello"],
+        MESH_SERVICES=services(users=[victim, other]),
+        MESH_HEALTH_CHECK="http",
+        MESH_HEALTH_PATH="/hello",
+        MESH_LOG=events.path,
+        **{**FAST, "MESH_HEALTH_TIMEOUT_MS": 1000},
+    ) as calls:
+        calls.until_calls(2, victim.endpoint)
+        victim.freeze()
+        events.until("endpoint_unhealthy", victim.endpoint)
+        calls.until_calls(5, other.endpoint)
+        victim.thaw()
+        events.until("endpoint_healthy", victim.endpoint)
+        calls.until_calls(2, victim.endpoint)
+        [outcome] = calls.stop()
+    assert outcome.failed == 0, outcome.failures
+
+
 @pytest.fixture
 def grpc_server():
     """Starts gRPC servers with the standard health service; each has `port` and `statuses` by service."""
