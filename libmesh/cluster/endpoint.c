@@ -270,6 +270,8 @@ void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint6
     if (failed)
         atomic_fetch_add_explicit(&endpoint->stats->failures, 1, memory_order_relaxed);
     endpoint_judge(endpoint, outcome, now);
+    if (endpoint->pool)
+        pool_attempt_ended(endpoint->pool, !failed);
     if (endpoint->home && outcome != ATTEMPT_UNJUDGED)
         spill_ended(&endpoint->home->spill, failed, outcome == ATTEMPT_FAILED ? 0 : latency_us);
     if (outcome != ATTEMPT_UNJUDGED)

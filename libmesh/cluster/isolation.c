@@ -91,8 +91,10 @@ static void isolate(struct endpoint *endpoint, uint64_t now_us)
     struct outlier *outlier = endpoint->outlier;
     bool is_in = outlier_is_in(outlier);
 
-    if (is_in && others_fail(cluster, outlier->by_rate, outlier_failed_lately(outlier, now_us), now_us))
+    if (is_in && others_fail(cluster, outlier->by_rate, outlier_failed_lately(outlier, now_us), now_us)) {
+        outlier_release(outlier, now_us); /* nor does it count when the others are well again */
         return;
+    }
     if (is_in && !outlier_may_isolate((uint32_t) cluster->n_endpoints, count_isolated(cluster), policy->max_percent))
         return;
     outlier_isolate(outlier, policy, now_us, loop_rand(cluster->env.loop));

@@ -7,6 +7,8 @@
 
 enum { LEAST_SHARE = 10, SLOW_FACTOR = 10, MOST_DOUBLINGS = 20 };
 
+/* Nothing but late answers for so long. */
+#define DUMB_US (3 * US_PER_S)
 /* Well for so long, and the next isolation begins with the shortest time again. */
 #define FORGIVEN_US (30 * US_PER_S)
 
@@ -60,7 +62,7 @@ static void forget(struct outlier *outlier)
 {
     memset(outlier->answered, 0, sizeof outlier->answered);
     memset(outlier->failed, 0, sizeof outlier->failed);
-    outlier->in_row = 0;
+    outlier->in_row = outlier->late_in_row = 0;
 }
 
 /* ---- attempts ---- */
@@ -79,33 +81,36 @@ static void begin_recovery(struct outlier *outlier, const struct policy_outlier 
 bool outlier_answered(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
 {
     outlier->answered[slot_of(outlier, now_us)]++;
-    outlier->in_row = 0;
+    outlier->in_row = outlier->late_in_row = 0;
     if (outlier->state == OUTLIER_PROBED)
         begin_recovery(outlier, conf, now_us);
     outlier->by_rate = rate_is_low(outlier, conf);
     return outlier_is_in(outlier) && outlier->by_rate;
 }
 
-bool outlier_late(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
+bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
 {
     outlier->failed[slot_of(outlier, now_us)]++;
+    outlier->in_row++;
+    if (outlier->state == OUTLIER_PROBED)
+        return true;
     if (!outlier_is_in(outlier))
-        return outlier->state == OUTLIER_PROBED;
+        return false;
+    outlier->by_rate = false;
+    if (conf->consecutive > 0 && outlier->in_row >= conf->consecutive)
+        return true;
     outlier->by_rate = rate_is_low(outlier, conf);
     return outlier->by_rate;
 }
 
-bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
+bool outlier_late(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
 {
-    bool by_rate = outlier_late(outlier, conf, now_us);
-
-    outlier->in_row++;
+    if (outlier->late_in_row++ == 0)
+        outlier->late_us = now_us;
     if (!outlier_is_in(outlier))
-        return by_rate;
-    if (conf->consecutive == 0 || outlier->in_row < conf->consecutive)
-        return by_rate;
+        return outlier->state == OUTLIER_PROBED;
     outlier->by_rate = false;
-    return true;
+    return conf->consecutive > 0 && outlier->late_in_row >= conf->consecutive && now_us - outlier->late_us >= DUMB_US;
 }
 
 /* ---- isolation ---- */

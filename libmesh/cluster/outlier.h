@@ -25,6 +25,8 @@ struct outlier {
     enum outlier_state state;
     bool by_rate;         /* isolated for its rate, not for failures in a row */
     uint32_t in_row;      /* failures since the last answer */
+    uint32_t late_in_row; /* late ones since the last answer */
+    uint64_t late_us;     /* when the first of them was */
     uint32_t times;       /* isolated in a row: how often the time has doubled */
     uint64_t since_us;    /* when the state began */
     uint64_t until_us;    /* when it ends by itself: ISOLATED, RECOVERING */
@@ -37,7 +39,8 @@ struct outlier {
  * PROBED to RECOVERING by themselves. */
 bool outlier_answered(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
 bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
-/* The same for an answer that did not come in time: it counts for the rate, not in a row - who is slow is not dead. */
+/* The same for an answer that did not come in time. Who is slow is not dead, and sending its part to others would make them slow:
+ * it earns isolation only when nothing has come from it for three seconds. */
 bool outlier_late(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
 /* Out of the way, for half to the whole of base * 2^times. */
 void outlier_isolate(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us, struct rand *dice);

@@ -11,6 +11,7 @@
 
 static void on_retry(struct loop_timer *timer);
 static void on_change(struct loop_later *later);
+static void on_window_moved(struct loop_later *later);
 
 int32_t pool_new(struct loop *loop, const struct pool_conf *conf, struct pool **out)
 {
@@ -27,6 +28,7 @@ int32_t pool_new(struct loop *loop, const struct pool_conf *conf, struct pool **
     list_init(&pool->waiting);
     pool->retry.on_due = on_retry;
     pool->change.run = on_change;
+    pool->answer.run = on_window_moved;
     return 0;
 }
 
@@ -50,6 +52,7 @@ void pool_free(struct pool *pool)
     free_connections(pool);
     loop_timer_cancel(pool->loop, &pool->retry);
     loop_undefer(&pool->change);
+    loop_undefer(&pool->answer);
     net_tls_unref(pool->conf.tls);
     mem_free(pool);
 }
@@ -113,11 +116,30 @@ static void grow_unless_connecting(struct pool *pool)
 
 /* ---- leases ---- */
 
+static uint32_t count_streams(const struct pool *pool)
+{
+    uint32_t n = 0;
+
+    LIST_EACH(link, &pool->connections) {
+        const struct connection *connection = CONTAINER_OF(link, struct connection, link);
+
+        n += connection->http ? connection->http->n_streams : 0;
+    }
+    return n;
+}
+
+static bool window_is_full(struct pool *pool)
+{
+    return pool->window.limit > 0 && !window_admits(&pool->window, count_streams(pool), loop_now_us(pool->loop));
+}
+
 /* The oldest connection that is not crowded, else the one with most room, in which case another is dialled meanwhile. */
 struct http_conn *pool_take(struct pool *pool)
 {
     struct connection *roomiest = NULL;
 
+    if (window_is_full(pool))
+        return NULL;
     LIST_EACH(link, &pool->connections) {
         struct connection *connection = CONTAINER_OF(link, struct connection, link);
 
@@ -136,12 +158,20 @@ struct http_conn *pool_take(struct pool *pool)
     return roomiest->http;
 }
 
+/* In turn; after doubt the newest first. */
+static struct pool_lease *next_waiting(const struct pool *pool)
+{
+    struct list *link = pool->window.limit > 0 ? pool->waiting.prev : pool->waiting.next;
+
+    return CONTAINER_OF(link, struct pool_lease, link);
+}
+
 static void answer_waiting(struct pool *pool)
 {
     struct http_conn *http;
 
     while (!list_empty(&pool->waiting) && (http = pool_take(pool))) {
-        struct pool_lease *lease = CONTAINER_OF(pool->waiting.next, struct pool_lease, link);
+        struct pool_lease *lease = next_waiting(pool);
 
         pool_forget(lease);
         lease->on_leased(lease, http);
@@ -169,7 +199,7 @@ static void help_waiting(struct pool *pool)
     struct fault fault;
     int32_t err;
 
-    if (list_empty(&pool->waiting) || is_connecting(pool))
+    if (list_empty(&pool->waiting) || is_connecting(pool) || window_is_full(pool))
         return;
     err = grow(pool);
     if (!err || has_hope(pool))
@@ -195,7 +225,7 @@ void pool_wait(struct pool *pool, struct pool_lease *lease)
     lease->pool = pool;
     list_push_back(&pool->waiting, &lease->link);
     pool->n_waiting++;
-    if (is_connecting(pool))
+    if (is_connecting(pool) || window_is_full(pool))
         return;
     if (grow(pool) != 0)
         loop_timer_set(pool->loop, &pool->retry, 0); /* the answer comes in the next turn */
@@ -208,6 +238,23 @@ void pool_forget(struct pool_lease *lease)
     list_remove(&lease->link);
     lease->pool->n_waiting--;
     lease->pool = NULL;
+}
+
+static void on_window_moved(struct loop_later *later)
+{
+    answer_waiting(CONTAINER_OF(later, struct pool, answer));
+}
+
+void pool_attempt_ended(struct pool *pool, bool answered)
+{
+    if (pool->window.limit == 0)
+        return;
+    if (answered)
+        window_answered(&pool->window, loop_now_us(pool->loop));
+    else
+        window_failed(&pool->window, loop_now_us(pool->loop));
+    if (!list_empty(&pool->waiting))
+        loop_defer(pool->loop, &pool->answer);
 }
 
 void pool_warm(struct pool *pool)
@@ -247,6 +294,8 @@ void pool_connection_opened(struct connection *connection)
 
     if (pool->conf.speaks == POOL_HTTP2 && (pool->connect_us == 0 || took < pool->connect_us))
         pool->connect_us = took > 0 ? took : 1;
+    if (pool->doubted)
+        window_begin(&pool->window, loop_now_us(pool->loop));
     pool->doubted = false;
     pool->failures = 0;
     loop_timer_cancel(pool->loop, &pool->retry);

@@ -7,6 +7,8 @@
  * Rules
  *   A new connection is dialled when leases wait, and already before: when the streams in use pass seven tenths of what the peer
  *   allows (a second connection before the limit hurts).
+ *   After doubt (the last connecting failed, or the connection was silent) attempts come in slowly (window.h), and of those that
+ *   wait the newest is first: the old ones would be too late.
  *   A connection counts as open when the peer has shown itself (HTTP/2: its SETTINGS), within the connect timeout: a stopped
  *   process whose kernel accepts connections takes no request. */
 #ifndef POOL_POOL_H
@@ -65,6 +67,8 @@ struct http_conn *pool_take(struct pool *pool);
 void pool_wait(struct pool *pool, struct pool_lease *lease);
 /* Not answered any more. Fine for one that is not waiting. */
 void pool_forget(struct pool_lease *lease);
+/* An attempt on one of its connections has ended: whether with an answer in time. */
+void pool_attempt_ended(struct pool *pool, bool answered);
 /* Opens a connection if there is none. */
 void pool_warm(struct pool *pool);
 /* No more leases: closes each connection when its last stream has ended. */

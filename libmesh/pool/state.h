@@ -4,6 +4,7 @@
 #define POOL_STATE_H
 
 #include "pool/pool.h"
+#include "pool/window.h"
 
 struct pool {
     struct loop *loop;
@@ -17,7 +18,9 @@ struct pool {
     uint32_t failures;       /* in a row */
     struct loop_timer retry; /* connects again while doubted */
     uint64_t connect_us;     /* the least that opening a connection took */
+    struct window window;    /* after doubt */
     struct loop_later change;
+    struct loop_later answer; /* the window may have room for leases that wait */
 };
 
 #endif

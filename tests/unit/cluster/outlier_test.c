@@ -142,6 +142,58 @@ static void half_of_them_at_most(void **state)
     assert_false(outlier_may_isolate(10, 0, 0));
 }
 
+/* Slow is not dead: its part would make the others slow. */
+static void late_answers_alone_earn_it_after_three_seconds(void **state)
+{
+    struct outlier outlier = { 0 };
+
+    (void) state;
+    for (uint64_t ms = 0; ms < 3000; ms += 10)
+        assert_false(outlier_late(&outlier, &conf, begin + ms * US_PER_MS));
+    assert_false(outlier_answered(&outlier, &conf, begin + 3 * US_PER_S)); /* one answer, and it begins anew */
+    for (uint64_t ms = 0; ms < 3000; ms += 10)
+        assert_false(outlier_late(&outlier, &conf, begin + 4 * US_PER_S + ms * US_PER_MS));
+    assert_true(outlier_late(&outlier, &conf, begin + 7 * US_PER_S));
+    assert_false(outlier.by_rate);
+}
+
+static void few_late_answers_earn_nothing(void **state)
+{
+    struct outlier outlier = { 0 };
+
+    (void) state;
+    for (uint64_t i = 0; i < 4; i++)
+        assert_false(outlier_late(&outlier, &conf, begin + i * 10 * US_PER_S));
+}
+
+static void a_late_probe_isolates_again(void **state)
+{
+    struct outlier outlier = { 0 };
+
+    (void) state;
+    fail_until_earned(&outlier, begin);
+    isolate_now(&outlier, begin);
+    outlier_tick(&outlier, begin + US_PER_S);
+    outlier_probe(&outlier, begin + US_PER_S);
+    assert_true(outlier_late(&outlier, &conf, begin + 2 * US_PER_S));
+}
+
+static void who_is_released_is_judged_anew(void **state)
+{
+    struct outlier outlier = { 0 };
+
+    (void) state;
+    fail_until_earned(&outlier, begin);
+    assert_int_equal(outlier_failed_lately(&outlier, begin), 5);
+    isolate_now(&outlier, begin);
+    outlier_release(&outlier, begin + 1);
+    assert_true(outlier_is_in(&outlier));
+    assert_int_equal(outlier_failed_lately(&outlier, begin), 0);
+    assert_int_equal(fail_until_earned(&outlier, begin + US_PER_S), 5);
+    assert_int_equal(outlier_failed_lately(&outlier, begin + 2 * US_PER_S), 5);
+    assert_int_equal(outlier_failed_lately(&outlier, begin + 3 * US_PER_S), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +204,10 @@ int main(void)
         cmocka_unit_test(one_probe_decides),
         cmocka_unit_test(the_share_grows_over_ten_times_the_isolation),
         cmocka_unit_test(half_of_them_at_most),
+        cmocka_unit_test(late_answers_alone_earn_it_after_three_seconds),
+        cmocka_unit_test(few_late_answers_earn_nothing),
+        cmocka_unit_test(a_late_probe_isolates_again),
+        cmocka_unit_test(who_is_released_is_judged_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
