@@ -122,6 +122,23 @@ static void half_of_a_zone_keeps_seven_tenths(void **state)
     servers_stop(&servers);
 }
 
+/* The own zone answers 503 to everything: a retry goes next door at once, not to its other endpoint. */
+static void a_retry_leaves_a_zone_that_fails(void **state)
+{
+    struct servers servers = servers_in("aabb");
+    struct mesh_client *client =
+        client_of(servers.endpoints, PAIRS("zone", "a", "outlier.policy", "off", "retry.budget_min", "1000"));
+
+    (void) state;
+    h2_server_set_health(servers.all[0], 503);
+    h2_server_set_health(servers.all[1], 503);
+    get(client, "/health", NULL); /* it finds out */
+    for (int i = 0; i < 50; i++)
+        ANSWER(get(client, "/health", NULL), 0, 200, 2);
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
 /* ---- isolation ---- */
 
 static unsigned failed_of(struct mesh_client *client, unsigned n)
@@ -246,6 +263,7 @@ int main(void)
         cmocka_unit_test(zones_that_say_nothing_to_us_share),
         cmocka_unit_test(the_nearest_other_zone_takes_over),
         cmocka_unit_test(half_of_a_zone_keeps_seven_tenths),
+        cmocka_unit_test(a_retry_leaves_a_zone_that_fails),
         cmocka_unit_test(who_fails_is_left_out_and_comes_back),
         cmocka_unit_test(one_that_refuses_gets_nothing),
         cmocka_unit_test(isolation_can_be_switched_off),

@@ -204,6 +204,22 @@ static void a_large_cluster_has_a_subset(void **state)
     }
 }
 
+/* A tenth of its share at first. */
+static void who_joins_a_cluster_in_use_starts_slowly(void **state)
+{
+    struct fixture f = begin("random");
+    unsigned n;
+
+    (void) state;
+    f.conf->policy.slow_start_ms = 3600000;
+    TAKE(&f, { { "10.0.0.1:80", NULL, 0, 0 }, { "10.0.0.2:80", NULL, 0, 0 } });
+    assert_in_range(count_of(&f, "10.0.0.2:80", 1000), 400, 600); /* the first ones have nobody to learn from */
+    TAKE(&f, { { "10.0.0.1:80", NULL, 0, 0 }, { "10.0.0.2:80", NULL, 0, 0 }, { "10.0.0.3:80", NULL, 0, 0 } });
+    n = count_of(&f, "10.0.0.3:80", 2000);
+    assert_in_range(n, 40, 180); /* 95 of 2000; its whole share would be 667 */
+    end(&f);
+}
+
 static void a_worse_priority_waits(void **state)
 {
     struct fixture f = begin("round_robin");
@@ -477,6 +493,7 @@ int main(void)
         LEAK_TEST(the_order_is_the_sets),
         LEAK_TEST(the_same_key_goes_to_the_same_endpoint),
         LEAK_TEST(a_large_cluster_has_a_subset),
+        LEAK_TEST(who_joins_a_cluster_in_use_starts_slowly),
         LEAK_TEST(a_worse_priority_waits),
         LEAK_TEST(what_was_tried_is_left_out_while_another_is_there),
         LEAK_TEST(states_of_knowledge),
