@@ -110,6 +110,7 @@ class ByMesh:
 
     def __init__(self, folder, program, environment, backends, settings):
         names = {"base_ejection_time_ms": "base_ejection_ms", "max_ejection_time_ms": "max_ejection_ms"}
+        names["split_external_local_origin_errors"] = "split_local_origin"
         service = {
             "endpoints": [{"address": f"127.0.0.1:{port}"} for port in backends.ports],
             "protocol": "http",
@@ -216,6 +217,17 @@ def test_gateway_failures(both):
     scripts = [[], [200] * 2 + [502, 500, 503, 504, 502], [500] * 12, [200] * 9 + [0, 0, 0]]
     wanted = [("ejected", 1, "consecutive_gateway_failure"), ("ejected", 3, "consecutive_gateway_failure")]
     compare(both(5, settings, enforced), scripts, 90, wanted)
+
+
+def test_resets_apart(both):
+    """split_external_local_origin_errors: a reset is no answer, and each connection that there was begins the count anew."""
+    settings = {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": 3,
+        "max_ejection_percent": 100,
+    }
+    scripts = [[], [0] * 12, [503, 500, 0, 503, 502, 503], []]
+    compare(both(5, settings, {}), scripts, 80, [("ejected", 2, "consecutive_5xx")])
 
 
 def look(client, n):
