@@ -200,7 +200,7 @@ static void on_deadline(struct loop_timer *timer)
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why)
 {
     overload_hear_timeout(request, err);
-    if (outcome_of(err) == ATTEMPT_FAILED)
+    if (outcome_of(err) != ATTEMPT_UNJUDGED)
         endpoint_failed(request->attempt.endpoint, err == MESH_ERR_TIMEOUT);
     request->response->fault = *why;
     request->response->fault.code = err;

@@ -147,6 +147,23 @@ static void a_late_request_is_answered_by_another_endpoint(void **state)
     assert_true(told);
 }
 
+static void an_explanation_tells_both_attempts(void **state)
+{
+    struct trio trio = trio_of(NULL, NULL);
+    struct mesh_response *response;
+    struct ask ask = { 0 };
+
+    (void) state;
+    ask_for(&ask, "/never?at=1", "a");
+    ask.opts.flags = MESH_REQ_EXPLAIN;
+    use_key(&trio, &ask);
+    MESH_OK(mesh_request(trio.client, &ask.opts, &response));
+    says(mesh_response_explanation(response), "\"hedge\":false");
+    says(mesh_response_explanation(response), "\"hedge\":true");
+    mesh_response_free(response);
+    trio_free(&trio);
+}
+
 static void the_first_attempt_may_still_win(void **state)
 {
     struct trio trio = trio_of("/never", NULL);
@@ -573,6 +590,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_late_request_is_answered_by_another_endpoint),
+        cmocka_unit_test(an_explanation_tells_both_attempts),
         cmocka_unit_test(the_first_attempt_may_still_win),
         cmocka_unit_test(an_unusable_answer_of_the_hedge_does_not_count),
         cmocka_unit_test(a_failed_attempt_waits_for_its_hedge),

@@ -47,6 +47,23 @@ static void test_peak(void **state)
     assert_about(balance_peak_us(&endpoint, start + 10 * US_PER_S), 1000 + 8000 * exp(-1), 5);
 }
 
+/* What lost to a hedge would have taken longer: that is all that is known. */
+static void test_outrun(void **state)
+{
+    struct balance_endpoint endpoint = { 0 };
+
+    (void) state;
+    balance_outrun(&endpoint, 9000, start);
+    assert_true(balance_peak_us(&endpoint, start) == 0);
+    balance_introduce(&endpoint, 1000, start);
+    balance_outrun(&endpoint, 500, start);
+    assert_about(balance_peak_us(&endpoint, start), 1000, 1);
+    balance_outrun(&endpoint, 9000, start);
+    assert_about(balance_peak_us(&endpoint, start), 9000, 1);
+    assert_about(balance_mean_us(&endpoint, start), 1000, 1);
+    assert_true(balance_penalty_us(&endpoint, start) == 0);
+}
+
 static void test_mean(void **state)
 {
     struct balance_endpoint endpoint = { 0 };
@@ -159,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_nothing_known),
         cmocka_unit_test(test_introduction),
         cmocka_unit_test(test_peak),
+        cmocka_unit_test(test_outrun),
         cmocka_unit_test(test_mean),
         cmocka_unit_test(test_penalty),
         cmocka_unit_test(test_penalty_of_a_slow_one),
