@@ -225,9 +225,18 @@ static void print_candidates(const json_t *candidates)
     }
 }
 
+static void print_if_any(const char *text)
+{
+    if (!*text)
+        return;
+    printf("     ");
+    print_text(text, 0, COLOUR_NONE);
+    putchar('\n');
+}
+
 static void print_attempt(const json_t *attempt)
 {
-    const char *zone = text_at(attempt, "zone"), *retry = text_at(attempt, "retry");
+    const char *zone = text_at(attempt, "zone");
 
     printf("  %llu. ", (unsigned long long) number_at(attempt, "number"));
     print_text(text_at(attempt, "endpoint"), 0, COLOUR_TITLE);
@@ -239,11 +248,8 @@ static void print_attempt(const json_t *attempt)
     print_text(text_at(attempt, "choice"), 0, COLOUR_NONE);
     print_candidates(json_object_get(attempt, "candidates"));
     putchar('\n');
-    if (*retry) {
-        printf("     ");
-        print_text(retry, 0, COLOUR_NONE);
-        putchar('\n');
-    }
+    print_if_any(text_at(attempt, "hedging"));
+    print_if_any(text_at(attempt, "retry"));
 }
 
 static void print_sent(const json_t *sent)

@@ -291,5 +291,6 @@ void attempt_end(struct request *request, enum attempt_outcome outcome)
     endpoint_end(attempt->endpoint, outcome, latency_of(request));
     attempt->endpoint = NULL;
     trace_attempt_end(attempt->traced, request->response->status, loop_now_us(request->env->loop));
-    attempt->traced = NULL;
+    if (attempt->traced)
+        attempt->traced->is_outrun = outcome == ATTEMPT_OUTRUN;
 }

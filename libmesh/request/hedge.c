@@ -84,20 +84,43 @@ static bool is_worth_it(struct request *request)
            budget_mostly_succeeds(&request->cluster->shared->budget, now);
 }
 
+static void note(const struct request *request, enum trace_hedge hedge)
+{
+    if (request->attempt.traced)
+        request->attempt.traced->hedge = hedge;
+}
+
 /* The budget pays when it is known that there is somebody to send it to. */
+static enum trace_hedge choose_and_pay(struct request *request, struct request *hedge, struct cluster_choice *choice)
+{
+    if (attempt_choose(hedge, choice) != 0)
+        return TRACE_NO_OTHER;
+    if (again_spend(request))
+        return TRACE_HEDGED;
+    hedge->attempt.endpoint = NULL;
+    return TRACE_HEDGE_UNPAID;
+}
+
+static int32_t send_it(struct request *hedge, const struct cluster_choice *choice)
+{
+    int32_t err = attempt_send(hedge, choice);
+
+    if (err)
+        trace_attempt_failed(hedge->trace, hedge->attempt.traced, err, hedge->response->fault.text);
+    return err;
+}
+
 static void begin(struct request *request)
 {
     struct request *hedge = new_hedge(request);
     struct cluster_choice choice;
+    enum trace_hedge chosen;
 
     if (!hedge)
         return;
-    if (attempt_choose(hedge, &choice) != 0 || !again_spend(request)) {
-        hedge->attempt.endpoint = NULL;
-        give_up(hedge, ATTEMPT_UNJUDGED);
-        return;
-    }
-    if (attempt_send(hedge, &choice) != 0) {
+    chosen = choose_and_pay(request, hedge, &choice);
+    note(request, chosen);
+    if (chosen != TRACE_HEDGED || send_it(hedge, &choice) != 0) {
         give_up(hedge, ATTEMPT_UNJUDGED);
         return;
     }
@@ -107,12 +130,22 @@ static void begin(struct request *request)
     request->hedged_after_us = loop_now_us(request->env->loop) - request->attempt.opened_us;
 }
 
+static void consider(struct request *request)
+{
+    if (!is_fit(request))
+        return;
+    if (is_worth_it(request))
+        begin(request);
+    else
+        note(request, TRACE_NOT_WORTH);
+}
+
 static void on_late(struct loop_timer *timer)
 {
     struct request *request = CONTAINER_OF(timer, struct request, attempt.late);
 
-    if (request->state == REQUEST_OPEN && is_fit(request) && is_worth_it(request))
-        begin(request);
+    if (request->state == REQUEST_OPEN)
+        consider(request);
 }
 
 void hedge_later(struct request *request)
@@ -134,8 +167,7 @@ void hedge_now(struct request *request)
 {
     request->attempt.is_late = true;
     endpoint_failed(request->attempt.endpoint, true);
-    if (is_fit(request) && is_worth_it(request))
-        begin(request);
+    consider(request);
 }
 
 /* ---- the end ---- */

@@ -155,11 +155,12 @@ void request_end(struct request *request, int32_t err, const char *why)
     overload_hear_timeout(request, err);
     if (err == MESH_ERR_TIMEOUT && request->state == REQUEST_OPEN)
         endpoint_failed(request->attempt.endpoint, true);
-    if (request->attempt.endpoint)
+    if (request->attempt.endpoint) {
         fault_set(&request->response->fault, err, "%s", why);
-    else
+        trace_attempt_failed(request->trace, request->attempt.traced, err, why);
+    } else {
         tell_end(&request->response->fault, err, why);
-    trace_attempt_failed(request->trace, request->attempt.traced, err, why);
+    }
     attempt_end(request, outcome_of(err));
     request_fail(request, err);
 }

@@ -83,7 +83,7 @@ struct attempt {
     bool given_up;                /* its answer is not wanted: a retry has been decided, and ... */
     enum attempt_outcome verdict; /* ... this is what it says about the endpoint */
     bool outgrown;                /* its body exceeds response.max_bytes */
-    struct trace_attempt *traced; /* its record; NULL: none */
+    struct trace_attempt *traced; /* its record, also when it has ended; NULL: none */
     uint64_t opened_us; /* its stream, 0: not yet; connecting and waiting for a connection are no part of the latency */
     struct loop_timer late; /* from then on it may be hedged */
     bool is_late;           /* its own time is over, and it goes on beside a hedge */

@@ -149,7 +149,8 @@ struct trace_attempt *trace_attempt_begin(struct trace *trace, const struct endp
     attempt->opened_us = attempt->ended_us = attempt->wait_us = 0;
     attempt->err = attempt->status = 0;
     attempt->verdict = VERDICT_NONE;
-    attempt->is_hedge = false;
+    attempt->hedge = TRACE_NOT_LATE;
+    attempt->is_hedge = attempt->is_outrun = false;
     attempt->detail = 0;
     attempt->endpoint = keep_cut(trace, endpoint->address, ADDR_TEXT);
     attempt->zone = keep_cut(trace, endpoint->zone, MOST_SERVICE);

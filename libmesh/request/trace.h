@@ -20,6 +20,15 @@ struct trace_candidate {
     float score; /* the least wins; INFINITY: it was tried before */
 };
 
+/* Whether another one was sent beside an attempt that is late. */
+enum trace_hedge {
+    TRACE_NOT_LATE, /* or it may not be hedged */
+    TRACE_HEDGED,
+    TRACE_NOT_WORTH, /* most attempts fail lately, or too little time is left */
+    TRACE_NO_OTHER,
+    TRACE_HEDGE_UNPAID,
+};
+
 /* Times are the loop's; 0: not, or not yet. */
 struct trace_attempt {
     uint64_t began_us, opened_us, ended_us; /* opened: it has a connection, and is sent */
@@ -27,7 +36,9 @@ struct trace_attempt {
     int32_t err;
     int32_t status;
     enum retry_verdict verdict;
+    enum trace_hedge hedge;
     bool is_hedge;
+    bool is_outrun; /* given up, since the other one was answered or the request is over */
     trace_text endpoint, zone, detail;
     struct choice_facts facts;
     trace_text passed_by;

@@ -139,6 +139,29 @@ static const char *why_last(const struct trace_attempt *attempt)
     return retry_verdict_text(attempt->verdict);
 }
 
+static const char *why_hedged(enum trace_hedge hedge)
+{
+    static const char *const texts[] = {
+        [TRACE_NOT_LATE] = "",
+        [TRACE_HEDGED] = "hedged",
+        [TRACE_NOT_WORTH] = "not hedged: most attempts fail lately, or too little of the request's time was left",
+        [TRACE_NO_OTHER] = "not hedged: there was no other endpoint",
+        [TRACE_HEDGE_UNPAID] = "not hedged: the retry budget is spent",
+    };
+
+    return texts[hedge];
+}
+
+/* What our own side ended has no sentence from anybody. */
+static const char *detail_of(const struct trace *trace, const struct trace_attempt *attempt)
+{
+    bool has_none = attempt->ended_us && !attempt->status && !attempt->err;
+
+    if (attempt->detail || !(attempt->is_outrun || has_none))
+        return trace_string(trace, attempt->detail);
+    return trace->err ? "given up when the request ended" : "given up: the other attempt was answered first";
+}
+
 static void write_attempt(struct json_writer *w, const struct trace *trace, uint32_t index, uint64_t now_us)
 {
     const struct trace_attempt *attempt = &trace->attempts[index];
@@ -157,7 +180,8 @@ static void write_attempt(struct json_writer *w, const struct trace *trace, uint
     number(w, "after_us", between(trace->began_us, attempt->began_us));
     number(w, "waited_us", between(attempt->began_us, attempt->opened_us ? attempt->opened_us : until));
     number(w, "duration_us", between(attempt->began_us, until));
-    write_outcome(w, attempt->status, attempt->err, trace_string(trace, attempt->detail));
+    write_outcome(w, attempt->status, attempt->err, detail_of(trace, attempt));
+    text(w, "hedging", why_hedged(attempt->hedge));
     text(w, "retry", why_last(attempt));
     number(w, "pause_us", attempt->wait_us);
     json_end(w, '}');

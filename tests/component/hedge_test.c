@@ -190,6 +190,59 @@ static void an_unusable_answer_of_the_hedge_does_not_count(void **state)
     trio_free(&trio);
 }
 
+/* ---- how it is told ---- */
+
+static void explains(const struct trio *trio, const char *path, const char *const *parts)
+{
+    struct mesh_response *response;
+    struct ask ask = { 0 };
+    const char *text;
+
+    ask_for(&ask, path, "explained");
+    ask.opts.flags = MESH_REQ_EXPLAIN;
+    use_key(trio, &ask);
+    mesh_request(trio->client, &ask.opts, &response);
+    text = mesh_response_explanation(response);
+    assert_non_null(text);
+    for (; *parts; parts++) {
+        says(text, *parts);
+        text = strstr(text, *parts) + 1;
+    }
+    mesh_response_free(response);
+}
+
+static void a_hedge_is_explained(void **state)
+{
+    struct trio trio = trio_of(NULL, NULL);
+
+    (void) state;
+    explains(&trio, "/never?at=1",
+             PAIRS("\"number\":1", "\"hedge\":false", "given up: the other attempt was answered first",
+                   "\"hedging\":\"hedged\"", "\"number\":2", "\"hedge\":true", "\"status\":200"));
+    trio_free(&trio);
+    trio = trio_of("/never", NULL);
+    explains(&trio, "/slow?ms=700&at=1",
+             PAIRS("\"number\":1", "\"status\":200", "\"hedging\":\"hedged\"", "\"number\":2", "\"hedge\":true",
+                   "given up: the other attempt was answered first"));
+    trio_free(&trio);
+    trio = trio_of("/status?code=503", NULL);
+    explains(&trio, "/status?code=503&delay=500&at=1",
+             PAIRS("\"number\":1", "\"status\":503", "\"hedging\":\"hedged\"", "\"retry\":\"",
+                   "etried: ", "\"number\":2", "\"hedge\":true"));
+    trio_free(&trio);
+}
+
+static void a_hedge_that_was_not_sent_has_a_reason(void **state)
+{
+    struct trio trio =
+        trio_of(NULL, PAIRS("retry.budget_percent", "0", "retry.budget_per_second", "0", "retry.budget_min", "0"));
+
+    (void) state;
+    explains(&trio, "/slow?ms=700&at=1",
+             PAIRS("\"status\":200", "\"hedging\":\"not hedged: the retry budget is spent\""));
+    trio_free(&trio);
+}
+
 /* ---- who fails ---- */
 
 static void a_failed_attempt_waits_for_its_hedge(void **state)
@@ -593,6 +646,8 @@ int main(void)
         cmocka_unit_test(an_explanation_tells_both_attempts),
         cmocka_unit_test(the_first_attempt_may_still_win),
         cmocka_unit_test(an_unusable_answer_of_the_hedge_does_not_count),
+        cmocka_unit_test(a_hedge_is_explained),
+        cmocka_unit_test(a_hedge_that_was_not_sent_has_a_reason),
         cmocka_unit_test(a_failed_attempt_waits_for_its_hedge),
         cmocka_unit_test(when_both_fail_there_is_another_attempt),
         cmocka_unit_test(when_both_fail_for_good_an_answer_is_better_than_none),

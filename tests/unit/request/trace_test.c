@@ -104,7 +104,7 @@ static void a_request_in_words(void **state)
     has("\"candidates\":[{\"endpoint\":\"10.0.0.0:80\",\"score\":12,\"tried\":false},"
         "{\"endpoint\":\"10.0.0.1:80\",\"score\":null,\"tried\":true}]");
     has("\"after_us\":1000,\"waited_us\":500,\"duration_us\":2000,\"status\":0,\"error\":\"MESH_ERR_RESET\","
-        "\"detail\":\"the peer \\\"reset\\\" it\",\"retry\":\"retried: paid from the retry "
+        "\"detail\":\"the peer \\\"reset\\\" it\",\"hedging\":\"\",\"retry\":\"retried: paid from the retry "
         "budget\",\"pause_us\":77}]}");
 }
 
