@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 
+from endpoint import WITH_US
 from envoy import Envoy
 
 ATTEMPTS = 3
@@ -42,10 +43,9 @@ class Client:
     @contextlib.contextmanager
     def running(self):
         """The process, which ends by itself."""
+        command = [str(word) for word in [*WITH_US, *self.words()]]
         with open(self.folder / "client.log", "w") as log:
-            process = subprocess.Popen(
-                [str(word) for word in self.words()], env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
+            process = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
             yield process
         finally:

@@ -15,20 +15,25 @@ This page is made by `scripts/reliability --write` from what it has measured; do
     scripts/reliability --quick      shorter faults
     scripts/reliability --only zone --clients libmesh,envoy --rate 500
 
-Real server processes are killed, stopped, cut off, slowed down, made to fail; each client has servers of its own and is shown the
-same fault at the same time, by a fixed schedule: requests start when they are due, whether earlier ones have ended or not, and their
-time counts from then. Attempts and executions are counted by the servers. {machine}
+Real server processes are killed, stopped, cut off, slowed down, made to fail. Each client has servers of its own and is shown the
+same fault at the same time, by a fixed schedule: requests start when they are due, whether earlier ones have ended or not, and
+their time counts from then. Attempts and executions are counted by the servers. {machine}
 
 | client | what it is |
 |---|---|
 | libmesh | a completion queue, every policy as it comes; a request may take {timeout} ms in all |
 | naive | one HTTP/2 connection a server, round robin, three tries of {try_timeout} ms each, the next one at once |
-| gRPC C++ | {grpc}, `round_robin`, a deadline of {timeout} ms, no service config: it retries only what was certainly not processed |
-| Envoy | {envoy}; the client behind it has no policy. {timeout} ms in all; two retries of {try_timeout} ms each on another host for GET, for POST only of what was not executed; retry budget 20 %; outlier detection after 5 failures; the own zone is priority 0; `least_request` |
+| gRPC C++ | {grpc}, `round_robin`, a deadline of {timeout} ms, no service config: retries only what was certainly not processed |
+| Envoy | {envoy}, a client without policy in front; {envoy_policy} |
 
 "Back" means: 95 % ok over 3 s, and no request above 250 ms from there on. Lost: not answered well in time. {table_note}
 """
 
+ENVOY_POLICY = (
+    "`least_request`; {timeout} ms in all; two retries of {try_timeout} ms each on another host for GET, for POST only of "
+    "what was not executed; retry budget 20 %; outlier detection after 5 failures, at most half; the own zone is priority 0, the "
+    "others 1"
+)
 TABLE_NOTE = "**Bold**: what must hold does not. The durations are seconds before, during and after the fault."
 
 
@@ -52,7 +57,7 @@ def cell(result):
 def row(one):
     before, during, after = one["seconds"]
     cells = [cell(one["clients"].get(name)) for name in CLIENTS]
-    words = [f"[{one['fault']}](#{one['name']})", f"{before} {during:g} {after}", f"{one['rate']:g}", one["must"], *cells]
+    words = [f"[{one['fault']}](#{one['name']})", f"{before}, {during}, {after}", f"{one['rate']:g}", one["must"], *cells]
     return "| " + " | ".join(words) + " |"
 
 
@@ -75,7 +80,7 @@ def write(root, folder, cases, facts):
     images.mkdir(exist_ok=True)
     for stale in images.glob("*.svg"):
         stale.unlink()
-    lines = [HEAD.format(table_note=TABLE_NOTE, **facts)]
+    lines = [HEAD.format(table_note=TABLE_NOTE, envoy_policy=ENVOY_POLICY.format(**facts), **facts)]
     lines.append("| fault | s | requests/s | must hold | " + " | ".join(client.title for client in CLIENTS.values()) + " |")
     lines.append("|---" * (4 + len(CLIENTS)) + "|")
     lines += [row(one) for one in kept.values()]

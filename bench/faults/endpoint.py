@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers that misbehave, each a process on a port that stays its own, and the packet filter between them and their clients."""
+"""The servers that misbehave, each a process on a port that stays its own, and the packet filter in front of them."""
 
 import json
 import os
@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import threading
+
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # in front of a command: it ends when we end, however that happens
 
 
 class Port:

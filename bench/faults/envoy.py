@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import peers  # noqa: E402
+from endpoint import WITH_US  # noqa: E402
 
 PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 SAFE = "connect-failure,refused-stream"  # nothing has been executed
@@ -40,7 +41,8 @@ def cluster(servers, own_zone):
     for server in servers:
         zones.setdefault(server.zone, []).append({"endpoint": {"address": peers.address(server.port.number)}})
     localities = [
-        {"locality": {"zone": zone}, "priority": int(zone != own_zone), "lb_endpoints": members} for zone, members in zones.items()
+        {"locality": {"zone": zone}, "priority": int(zone != own_zone), "lb_endpoints": members}
+        for zone, members in zones.items()
     ]
     limits = {"max_connections": 1024, "max_pending_requests": 1024, "max_requests": 1024}
     limits["retry_budget"] = {"budget_percent": {"value": 20}, "min_retry_concurrency": 3}
@@ -68,7 +70,7 @@ class Envoy(peers.Envoy):
         resources = {"listeners": [listener], "clusters": [cluster(servers, own_zone)]}
         configuration = folder / "envoy.json"
         configuration.write_text(json.dumps({"admin": {"address": peers.address(0)}, "static_resources": resources}))
-        command = [binary, "-c", configuration, "--concurrency", "1", "--admin-address-path", self.admin_file]
+        command = [*WITH_US, binary, "-c", configuration, "--concurrency", "1", "--admin-address-path", self.admin_file]
         command += ["--log-path", folder / "envoy.log", "--log-level", "warn", "--use-dynamic-base-id"]
         with open(folder / "envoy.err", "w") as errors:
             peers.Process.__init__(self, command, stdout=errors, stderr=errors)

@@ -5,6 +5,7 @@ from case import Case, Verdict
 
 
 class OneFails(Case):
+    calm = 0.5
     name = "fail-one"
     fault = "1 of 10 fails fast"
     must = "<= 0.05 % lost"
@@ -40,6 +41,7 @@ class OneFailsOnce(OneFails):
 class AllFailHalf(Case):
     """No client can better that; it can make it worse, by sending less."""
 
+    calm = 0.5
     name = "fail-half"
     fault = "all of 3 fail half of the time, without retries"
     must = ">= 45 % ok, and never nothing at all"
@@ -63,6 +65,7 @@ class AllFailHalf(Case):
 class Marked(Case):
     """The application passes on that its own caller has tried before: layers must not multiply."""
 
+    calm = 1.0
     name = "marked"
     fault = "request already marked as a retry, servers fail 32 %"
     must = "1.00 attempts a request"

@@ -10,6 +10,7 @@ class Loses(Case):
     """Idempotent requests: none may be lost."""
 
     must = "0 lost"
+    calm = 0.2
 
     def judge(self, outcome, stage):
         lost = outcome.lost(outcome.records)
@@ -21,6 +22,7 @@ class Doubles(Case):
     """POST: lost ones may be, but none may be executed twice."""
 
     must = "0 executed twice"
+    calm = 1.0  # it is counted, not timed
     method = "POST"
 
     def judge(self, outcome, stage):

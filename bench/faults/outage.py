@@ -10,6 +10,7 @@ class Outage(Case):
     must = f"<= {MOST_ATTEMPTS} attempts a request"
     full = (5, 60, 10)
     quick = (5, 12, 6)
+    calm = 1.0  # it is counted, not timed
     broken, mended = {}, {}  # settings of the servers
 
     def __init__(self, rate, is_quick):

@@ -71,14 +71,18 @@ class Picture:
         x, result = LEFT + column * (WIDTH + GAP_X), self.kept["clients"][name]
         self.drawing.text(x, 14, CLIENTS[name].title, fill="#222", weight="bold")
         self.drawing.text(x, 27, result["text"], fill="#1d7a45" if result["held"] else "#b3261e")
+        if column > 0:
+            return
         for row, words in enumerate(self.row_titles()):
-            self.drawing.text(x, TOP + row * (HEIGHT + GAP_Y) - 5, words if column == 0 else "", fill="#222")
+            self.drawing.text(x, TOP + row * (HEIGHT + GAP_Y) - 5, words, fill="#222")
 
     def row_titles(self):
-        share = "share of each zone: own blue, others orange, green" if self.kept["zones"] > 1 else "share of each server, the struck ones red"
-        if self.kept["zones"] == 1 and not self.kept["victims"]:
-            share = "share of each server"
-        return "requests/s: ok, failed", "latency, ms: p50 blue, p99 orange", share, "attempts/s at the servers"
+        share = "share of each server"
+        if self.kept["victims"]:
+            share = "share of each server, the struck ones red"
+        if self.kept["zones"] > 1:
+            share = "share of each zone: own blue, others orange, green"
+        return "requests/s: ok green, failed red", "latency, ms: p50 blue, p99 orange", share, "attempts/s at the servers"
 
     def draw(self):
         for column, (name, series) in enumerate(self.shown.items()):

@@ -40,7 +40,7 @@ class HalfSlow(Case):
     must = "p99 <= 6.2 ms"
     zones = "aaaa"
     victims = (0, 1)
-    calm = 0.02
+    calm = 0.03
     slots = 8
     settings = {"exponential": 1}
     most = 0.0062

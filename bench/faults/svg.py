@@ -11,6 +11,16 @@ def short(value):
     return f"{value:.1f}".removesuffix(".0")
 
 
+def bends(points):
+    """Without those on the way from one point to another of the same height."""
+    kept = []
+    for i, point in enumerate(points):
+        around = points[max(i - 1, 0) : i + 2]
+        if point is None or len(around) < 3 or any(other is None or other[1] != point[1] for other in around):
+            kept.append(point)
+    return kept
+
+
 class Drawing:
     """Elements in the order they are drawn, on white."""
 
@@ -31,7 +41,7 @@ class Drawing:
     def line(self, points, stroke, width=1.2):
         """points: (x, y), or None where there is a gap."""
         path, pen_is_down = [], False
-        for point in points:
+        for point in bends(points):
             if point is not None:
                 path.append(f"{'L' if pen_is_down else 'M'}{short(point[0])} {short(point[1])}")
             pen_is_down = point is not None
@@ -42,7 +52,7 @@ class Drawing:
         """From the points down to the height `base`."""
         if not points:
             return
-        path = "".join(f"L{short(x)} {short(y)}" for x, y in points)
+        path = "".join(f"L{short(x)} {short(y)}" for x, y in bends(points))
         path = f"M{short(points[0][0])} {short(base)}{path}L{short(points[-1][0])} {short(base)}Z"
         self.parts.append(f'<path d="{path}" fill="{fill}"/>')
 
@@ -80,7 +90,8 @@ class Panel:
                 self.drawing.text(self.x - 4, height + 3, label(value), "end", "#777")
 
     def points(self, step, values):
-        return [None if v is None else (self.across((i + 0.5) * step), self.up(v)) for i, v in enumerate(values)]
+        heights = [None if value is None else round(self.up(value) * 2) / 2 for value in values]
+        return [None if y is None else (self.across((i + 0.5) * step), y) for i, y in enumerate(heights)]
 
     def line(self, step, values, stroke, width=1.2):
         self.drawing.line(self.points(step, values), stroke, width)
