@@ -58,7 +58,7 @@ MESH_API void mesh_client_free(struct mesh_client *client);
 
 /**
  * What the client knows about a service, as one JSON object: the service resolved, its cluster's endpoints with zone,
- * state, health, source, connections and requests in flight.
+ * state and reason, health, source, connections, requests in flight and latency (docs/explain.md).
  *
  * @param client   borrowed; NULL: the process's own.
  * @param service  name or target URI, borrowed; NULL: all services that are configured or were used.
