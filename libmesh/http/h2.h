@@ -92,7 +92,7 @@ struct h2_conn {
     struct h2_block block;
     struct http_stream *current;
     struct h2_resets resets;
-    int32_t walked_id; /* h2_ended_may_come() has just looked this stream up */
+    int32_t walked_id; /* h2_ended_arrival() has just looked this stream up */
     struct http_stream *walked;
     int32_t reset_id; /* the peer has just reset this stream */
 
@@ -155,7 +155,7 @@ int32_t h2_session_new(struct h2_conn *conn);
 /* ---- h2_ended.c ---- */
 
 /* For the guard: no HEADERS and no DATA after the peer has ended the stream (RFC 9113 5.1; nghttp2 ignores them). */
-bool h2_ended_may_come(struct h2_guard *guard, uint8_t type, uint8_t flags, int32_t id);
+enum h2_arrival h2_ended_arrival(struct h2_guard *guard, uint8_t type, uint8_t flags, int32_t id);
 /* nghttp2 has closed a stream; NULL: nobody listened to it any more. */
 void h2_ended_note(struct h2_conn *conn, const struct http_stream *stream, int32_t id, uint32_t code);
 

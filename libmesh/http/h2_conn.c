@@ -455,7 +455,7 @@ static void init(struct h2_conn *conn, struct loop *loop)
     conn->silence.limit_us = conn->base.conf.silence_us;
     h2_silence_heard(&conn->silence, now);
     h2_guard_init(&conn->guard, now);
-    conn->guard.may_come = h2_ended_may_come;
+    conn->guard.arrival = h2_ended_arrival;
     h2_stream_init_cancels(conn, now);
     conn->settle.run = on_settle;
     conn->io.fd = net_stream_fd(conn->net);

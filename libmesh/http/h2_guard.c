@@ -28,6 +28,7 @@ static const struct h2_rule rules[H2_FLOODS] = {
     [H2_FLOOD_WINDOW_UPDATE] = { "WINDOW_UPDATE frames", 2000, 1000, 64, 65536 },
     [H2_FLOOD_IGNORED] = { "frames to be ignored", 1000, 100, 1, 1000 },
     [H2_FLOOD_ENDED] = { "frames of a stream that it had ended", 0, 0, 0, 0 },
+    [H2_FLOOD_LATE] = { "DATA frames of streams that had been reset", 0, 0, 0, 0 },
 };
 
 const char *h2_flood_name(enum h2_flood flood)
@@ -105,13 +106,31 @@ static enum h2_flood kind_of(uint8_t type, uint8_t flags, uint32_t length)
     return type < sizeof kinds / sizeof *kinds ? kinds[type] : H2_FLOOD_IGNORED;
 }
 
-static bool may_come(struct h2_guard *guard, const uint8_t *head)
+void h2_guard_excuse(struct h2_guard *guard, uint32_t bytes, uint32_t most)
+{
+    if (guard->excused < most)
+        guard->excused = bytes < most - guard->excused ? guard->excused + bytes : most;
+}
+
+static enum h2_flood count_late(struct h2_guard *guard, uint32_t length)
+{
+    if (length > guard->excused)
+        return H2_FLOOD_LATE;
+    guard->excused -= length;
+    return H2_FLOOD_NONE;
+}
+
+static enum h2_flood judge_arrival(struct h2_guard *guard, const uint8_t *head, uint32_t length)
 {
     uint32_t id = (uint32_t) head[5] << 24 | (uint32_t) head[6] << 16 | (uint32_t) head[7] << 8 | head[8];
+    enum h2_arrival arrival;
 
-    if (!guard->may_come || (head[3] > HEADERS && head[3] != RST_STREAM))
-        return true;
-    return guard->may_come(guard, head[3], head[4], (int32_t) (id & INT32_MAX));
+    if (!guard->arrival || (head[3] > HEADERS && head[3] != RST_STREAM))
+        return H2_FLOOD_NONE;
+    arrival = guard->arrival(guard, head[3], head[4], (int32_t) (id & INT32_MAX));
+    if (arrival == H2_ARRIVES_ENDED)
+        return H2_FLOOD_ENDED;
+    return arrival == H2_ARRIVES_LATE && head[3] == DATA ? count_late(guard, length) : H2_FLOOD_NONE;
 }
 
 static enum h2_flood take(struct h2_guard *guard, enum h2_flood flood, uint64_t now_us)
@@ -125,12 +144,14 @@ static enum h2_flood count(struct h2_guard *guard, const uint8_t *head, uint64_t
 {
     uint32_t length = (uint32_t) head[0] << 16 | (uint32_t) head[1] << 8 | head[2];
     enum h2_flood flood = kind_of(head[3], head[4], length);
+    enum h2_flood stray;
 
     guard->payload_left = length;
     guard->is_padded = head[3] == DATA && length > 0 && (head[4] & (END_STREAM | PADDED)) == PADDED;
     guard->frames_useful += head[3] <= HEADERS && flood != H2_FLOOD_EMPTY_DATA;
-    if (!may_come(guard, head))
-        return H2_FLOOD_ENDED;
+    stray = judge_arrival(guard, head, length);
+    if (stray != H2_FLOOD_NONE)
+        return stray;
     return flood == H2_FLOOD_NONE ? H2_FLOOD_NONE : take(guard, flood, now_us);
 }
 

@@ -20,8 +20,16 @@ enum h2_flood {
     H2_FLOOD_HEADERS,    /* answers, 1xx and trailers nobody asked for */
     H2_FLOOD_WINDOW_UPDATE,
     H2_FLOOD_IGNORED, /* PRIORITY, GOAWAY and types we do not know */
-    H2_FLOOD_ENDED,   /* one frame is enough: may_come() refused it */
+    H2_FLOOD_ENDED,   /* one frame is enough: arrival() said so */
+    H2_FLOOD_LATE,    /* counted in bytes, see h2_guard_excuse() */
     H2_FLOODS,
+};
+
+/* What a HEADERS, DATA or RST_STREAM frame is to its stream. */
+enum h2_arrival {
+    H2_ARRIVES,
+    H2_ARRIVES_LATE,  /* we had reset the stream */
+    H2_ARRIVES_ENDED, /* the peer had ended the stream */
 };
 
 struct h2_rule {
@@ -45,8 +53,9 @@ struct h2_guard {
     bool is_padded;         /* it is DATA, and its first byte tells how much of it is padding */
     uint8_t head[9], n_head;
     struct h2_bucket buckets[H2_FLOODS];
-    /* Whether this HEADERS, DATA or RST_STREAM frame may come on its stream. NULL: any may. */
-    bool (*may_come)(struct h2_guard *guard, uint8_t type, uint8_t flags, int32_t stream_id);
+    uint32_t excused; /* bytes of DATA that may come late */
+    enum h2_arrival (*arrival)(struct h2_guard *guard, uint8_t type, uint8_t flags,
+                               int32_t stream_id); /* NULL: any may come */
 };
 
 void h2_bucket_init(struct h2_bucket *bucket, const struct h2_rule *rule, uint64_t now_us);
@@ -56,6 +65,9 @@ bool h2_bucket_take(struct h2_bucket *bucket, const struct h2_rule *rule, uint64
 void h2_guard_init(struct h2_guard *guard, uint64_t now_us);
 /* The next bytes of the connection, in any pieces. */
 enum h2_flood h2_guard_read(struct h2_guard *guard, const uint8_t *bytes, size_t len, uint64_t now_us);
+/* A stream is reset for which the peer may have sent so many bytes that have not come yet. In all it cannot have sent more than the
+ * window of the connection, `most`: it gets more of that only behind the RST_STREAM. */
+void h2_guard_excuse(struct h2_guard *guard, uint32_t bytes, uint32_t most);
 /* "PING frames" */
 const char *h2_flood_name(enum h2_flood flood);
 

@@ -217,6 +217,34 @@ static void test_answers_nobody_waits_for(void **state)
     h2_peer_free(peer);
 }
 
+static void cancel_download(struct h2_peer *peer, struct h2_exchange *x)
+{
+    h2_exchange_send(peer, x);
+    h2_peer_headers(peer, x->stream.id, false, H2_PAIRS(":status", "200"));
+    H2_UNTIL(peer, x->status == 200);
+    h2_exchange_cancel(peer, x);
+    h2_peer_take(peer, NGHTTP2_RST_STREAM, x->stream.id);
+}
+
+/* What we had allowed may come after the reset, the rest may not. */
+static void test_downloads_nobody_waits_for(void **state)
+{
+    struct h2_peer *peer = h2_peer_ready(&(struct http_conn_conf){ .window = 1 << 20 });
+    struct h2_exchange cancelled = { 0 }, x = { 0 };
+
+    (void) state;
+    cancel_download(peer, &cancelled);
+    for (int i = 0; i < 64; i++)
+        h2_peer_data(peer, cancelled.stream.id, 16384, false);
+    h2_peer_works(peer);
+    h2_exchange_send(peer, &x);
+    h2_peer_data(peer, cancelled.stream.id, 1, false);
+    h2_exchange_ended(peer, &x, MESH_ERR_PROTOCOL, HTTP_MAYBE);
+    assert_non_null(strstr(x.fault, "with DATA frames of streams that had been reset"));
+    assert_int_equal(h2_peer_take(peer, NGHTTP2_GOAWAY, 0), NGHTTP2_ENHANCE_YOUR_CALM);
+    h2_peer_free(peer);
+}
+
 /* The request ends as too large; the expansion without measure ends the connection. */
 static void test_expanding_headers(void **state)
 {
@@ -311,6 +339,24 @@ static void test_refusing_everything_is_no_flood(void **state)
     h2_peer_free(peer);
 }
 
+/* Each sends its whole window before it hears of the reset; more of them than anybody remembers. */
+static void test_cancelled_downloads_are_no_flood(void **state)
+{
+    struct h2_peer *peer = h2_peer_ready(&(struct http_conn_conf){ .window = 1 << 20 });
+
+    (void) state;
+    for (int i = 0; i < 200; i++) {
+        struct h2_exchange x = { 0 };
+
+        cancel_download(peer, &x);
+        for (int frame = 0; frame < 64; frame++)
+            h2_peer_data(peer, x.stream.id, 16384, false);
+        h2_peer_works(peer);
+        h2_peer_forget_frames(peer);
+    }
+    h2_peer_free(peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,11 +370,13 @@ int main(void)
         cmocka_unit_test(test_continuation),
         cmocka_unit_test(test_trailers),
         LEAK_TEST(test_answers_nobody_waits_for),
+        LEAK_TEST(test_downloads_nobody_waits_for),
         LEAK_TEST(test_expanding_headers),
         LEAK_TEST(test_the_goaway_says_calm),
         LEAK_TEST(test_owing_is_bounded),
         LEAK_TEST(test_lively_peers_go_on),
         LEAK_TEST(test_refusing_everything_is_no_flood),
+        LEAK_TEST(test_cancelled_downloads_are_no_flood),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,6 +135,45 @@ static void test_any_pieces(void **state)
     }
 }
 
+/* ---- DATA of streams that we have reset ---- */
+
+static enum h2_arrival late(struct h2_guard *guard, uint8_t type, uint8_t flags, int32_t id)
+{
+    (void) guard, (void) type, (void) flags;
+    return id == 1 ? H2_ARRIVES_LATE : H2_ARRIVES;
+}
+
+static void test_what_was_on_its_way_is_excused(void **state)
+{
+    struct h2_guard guard;
+
+    (void) state;
+    h2_guard_init(&guard, 0);
+    guard.arrival = late;
+    h2_guard_excuse(&guard, 100, 1000);
+    assert_int_equal(frame(&guard, 0, 0, 50, 0), H2_FLOOD_NONE);
+    assert_int_equal(frame(&guard, 0, 1, 50, SECOND), H2_FLOOD_NONE);
+    assert_int_equal(frame(&guard, 1, 4, 50, SECOND), H2_FLOOD_NONE); /* HEADERS have a count of their own */
+    assert_int_equal(frame(&guard, 0, 1, 0, SECOND), H2_FLOOD_NONE);
+    assert_int_equal(frame(&guard, 0, 0, 1, 1000ull * SECOND), H2_FLOOD_LATE); /* time excuses nothing */
+    assert_non_null(strstr(h2_flood_name(H2_FLOOD_LATE), "had been reset"));
+}
+
+static void test_no_more_is_excused_than_the_connection_allows(void **state)
+{
+    struct h2_guard guard;
+
+    (void) state;
+    h2_guard_init(&guard, 0);
+    guard.arrival = late;
+    h2_guard_excuse(&guard, 60, 100);
+    h2_guard_excuse(&guard, 60, 100);
+    h2_guard_excuse(&guard, UINT32_MAX, 100);
+    assert_int_equal(taken(&guard, 0, 0, 10, 0), 10);
+    h2_guard_excuse(&guard, 55, 100);
+    assert_int_equal(taken(&guard, 0, 0, 10, 0), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +183,8 @@ int main(void)
         cmocka_unit_test(test_sending_fills_more),
         cmocka_unit_test(test_a_clock_that_stands_still_or_is_far),
         cmocka_unit_test(test_any_pieces),
+        cmocka_unit_test(test_what_was_on_its_way_is_excused),
+        cmocka_unit_test(test_no_more_is_excused_than_the_connection_allows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
