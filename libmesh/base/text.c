@@ -43,19 +43,25 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
 }
 
+/* Most that are the same are it to the letter. */
+static bool is_same(char a, char b)
+{
+    return a == b || lower(a) == lower(b);
+}
+
 bool text_equal_nocase_n(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     if (a_len != b_len)
         return false;
     for (size_t i = 0; i < a_len; i++)
-        if (lower(a[i]) != lower(b[i]))
+        if (!is_same(a[i], b[i]))
             return false;
     return true;
 }
 
 bool text_equal_nocase(const char *a, const char *b)
 {
-    while (*a != '\0' && lower(*a) == lower(*b)) {
+    while (*a != '\0' && is_same(*a, *b)) {
         a++;
         b++;
     }

@@ -137,12 +137,12 @@ static enum attempt_outcome outcome_of_status(int status)
 int again_status(const struct request *request)
 {
     const struct mesh_response *response = request->response;
-    struct told told;
+    int grpc_status;
 
     if (!request->ask.deadline.is_grpc || response->status != 200)
         return response->status;
-    told = told_read(response, 0);
-    return told.grpc_status == GRPC_STATUS_NONE ? response->status : told_http_status(told.grpc_status);
+    grpc_status = told_grpc_status(response);
+    return grpc_status == GRPC_STATUS_NONE ? response->status : told_http_status(grpc_status);
 }
 
 enum attempt_outcome again_outcome(const struct request *request)

@@ -57,16 +57,24 @@ static void note(struct deadline_asked *asked, unsigned at, uint64_t us)
     asked->found |= bit;
 }
 
-void deadline_read(struct deadline_asked *asked, const struct mesh_header *header)
+/* application/grpc, application/grpc+proto, ... */
+static bool names_grpc(const char *type)
 {
     static const char grpc[] = "application/grpc";
+    size_t len = strnlen(type, sizeof grpc - 1);
 
+    return text_equal_nocase_n(type, len, grpc, sizeof grpc - 1);
+}
+
+void deadline_read(struct deadline_asked *asked, const struct mesh_header *header)
+{
+    if (text_equal_nocase(header->name, "content-type")) {
+        asked->is_grpc = names_grpc(header->value);
+        return;
+    }
     for (unsigned i = 0; i < DEADLINE_HEADERS; i++)
         if (text_equal_nocase(header->name, names[i]))
             note(asked, i, UINT32_C(1) << i == DEADLINE_GRPC ? read_grpc(header->value) : read_ms(header->value));
-    if (text_equal_nocase(header->name, "content-type"))
-        asked->is_grpc = strnlen(header->value, sizeof grpc) >= sizeof grpc - 1 &&
-                         text_equal_nocase_n(header->value, sizeof grpc - 1, grpc, sizeof grpc - 1);
 }
 
 static bool counts(const struct deadline_asked *asked, uint32_t which, unsigned at)

@@ -60,6 +60,11 @@ static const char *find(const struct mesh_response *response, const char *name)
     return value ? value : response_find(response, name, false);
 }
 
+int told_grpc_status(const struct mesh_response *response)
+{
+    return read_grpc_status(find(response, "grpc-status"));
+}
+
 struct told told_read(const struct mesh_response *response, uint64_t now_s)
 {
     struct told told = { 0 };
@@ -67,7 +72,7 @@ struct told told_read(const struct mesh_response *response, uint64_t now_s)
 
     read_retry_after(&told, find(response, "retry-after"), now_s);
     read_pushback(&told, find(response, "grpc-retry-pushback-ms"));
-    told.grpc_status = read_grpc_status(find(response, "grpc-status"));
+    told.grpc_status = told_grpc_status(response);
     told.rate_limited = find(response, "x-envoy-ratelimited") != NULL;
     if (retry && text_equal_nocase(retry, "no"))
         told.forbids = true;

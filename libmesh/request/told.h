@@ -18,6 +18,8 @@ struct told {
 /* As far as it has come; what is in trailers and headers counts as the trailers have it. now_s is the wall clock, seconds since
  * 1970. */
 struct told told_read(const struct mesh_response *response, uint64_t now_s);
+/* The one that is asked for with every answer of a gRPC server. GRPC_STATUS_NONE: not said yet. */
+int told_grpc_status(const struct mesh_response *response);
 /* Seconds of a Retry-After header (RFC 9110 10.2.3: a number, or an HTTP date), as microseconds; 0: none or unreadable. */
 uint64_t told_retry_after_us(const char *value, uint64_t now_s);
 /* The HTTP status that a grpc-status stands for (http-grpc-status-mapping.md of gRPC, the other way, as Envoy has it). */
