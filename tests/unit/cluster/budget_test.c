@@ -26,8 +26,8 @@ static void a_few_are_in_hand_from_the_beginning(void **state)
     assert_int_equal(allowed, 10);
     assert_int_equal(spend_all(&budget, &limits, 100 * US_PER_S), 10);
     assert_int_equal(budget_look(&budget, &limits, 100 * US_PER_S, &allowed), 10);
-    assert_int_equal(budget_look(&budget, &limits, 200 * US_PER_S, &allowed), 0);
     assert_false(budget_spend(&budget, &limits, 100 * US_PER_S));
+    assert_int_equal(budget_look(&budget, &limits, 200 * US_PER_S, &allowed), 0);
 }
 
 static void requests_earn(void **state)
