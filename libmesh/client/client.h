@@ -86,6 +86,11 @@ int32_t client_take(struct mesh_client *given, struct mesh_client **out, struct 
 int32_t client_engine(struct mesh_client *client, struct engine **out, struct fault *fault);
 void engine_free(struct engine *engine);
 struct lane *engine_lane(struct engine *engine);
+/* CPUs that this process (its first thread) may run on: a cpuset, as containers have, or an affinity may leave it a few of the
+ * machine's. */
+size_t engine_cpus(void);
+/* How many lanes that makes, when the configuration does not say. */
+size_t engine_lanes_for(size_t cpus);
 
 /* ---- fork.c ---- */
 

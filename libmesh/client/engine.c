@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine: as many loops as are configured, the source in the first of them. */
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/client.h"
 
-enum { MOST_LANES = 64 };
+enum {
+    MOST_LANES = 64,
+    LANES_BY_CPUS = 8, /* at most, unless `loops` says otherwise */
+    ONE_LANE_CPUS = 2, /* up to so many CPUs there is one lane */
+};
 
 static void on_empty(struct request_env *env)
 {
@@ -51,15 +56,32 @@ static int32_t make_source(struct engine *engine, struct fault *fault)
     return source_new(&conf, &engine->source, fault);
 }
 
+size_t engine_cpus(void)
+{
+    cpu_set_t allowed;
+    long online;
+
+    if (sched_getaffinity(getpid(), sizeof allowed, &allowed) == 0)
+        return (size_t) CPU_COUNT(&allowed);
+    online = sysconf(_SC_NPROCESSORS_ONLN); /* more CPUs than the set has room for */
+    return online > 0 ? (size_t) online : 1;
+}
+
+size_t engine_lanes_for(size_t cpus)
+{
+    if (cpus <= ONE_LANE_CPUS)
+        return 1;
+    return cpus / 2 < LANES_BY_CPUS ? cpus / 2 : LANES_BY_CPUS;
+}
+
 static size_t lanes_wanted(const struct mesh_client *client)
 {
     uint64_t n = conf_number(client->conf, "loops");
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
     if (client->threadless)
         return 1;
     if (n == 0)
-        n = cpus <= 2 ? 1 : (uint64_t) cpus / 2 < 8 ? (uint64_t) cpus / 2 : 8;
+        return engine_lanes_for(engine_cpus());
     return n < MOST_LANES ? (size_t) n : MOST_LANES;
 }
 

@@ -41,7 +41,7 @@ static const struct key table[KEY_COUNT] = {
     OTHER(ZONE_DISTANCES, GLOBAL, DISTANCES, "zone_distances", "",
         "How far other zones are, as round trips in microseconds. Zones that are not named: by the time that connecting takes."),
     NUMBER(LOOPS, GLOBAL, "loops", "0", 0, 64, NULL,
-        "Event loops, each with its own connections. 0: by CPUs - one up to two CPUs, else half of them, at most 8."),
+        "Event loops, each with its own connections. 0: by the CPUs that the process may use - one up to two CPUs, else half of them, at most 8."),
     WORD(THREADS, GLOBAL, "threads", "auto", "auto,none",
         "`none`: libmesh starts no thread, the program drives it (`mesh_loop_fd()`)."),
     OTHER(DNS_SERVERS, GLOBAL, SERVERS, "dns.servers", "",
