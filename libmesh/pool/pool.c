@@ -133,6 +133,12 @@ static bool window_is_full(struct pool *pool)
     return pool->window.limit > 0 && !window_admits(&pool->window, count_streams(pool), loop_now_us(pool->loop));
 }
 
+/* There is a connection, and leases wait for the window alone. */
+static bool is_held_back(struct pool *pool)
+{
+    return has_hope(pool) && window_is_full(pool);
+}
+
 /* The oldest connection that is not crowded, else the one with most room, in which case another is dialled meanwhile. */
 struct http_conn *pool_take(struct pool *pool)
 {
@@ -199,7 +205,7 @@ static void help_waiting(struct pool *pool)
     struct fault fault;
     int32_t err;
 
-    if (list_empty(&pool->waiting) || is_connecting(pool) || window_is_full(pool))
+    if (list_empty(&pool->waiting) || is_connecting(pool) || is_held_back(pool))
         return;
     err = grow(pool);
     if (!err || has_hope(pool))
@@ -225,7 +231,7 @@ void pool_wait(struct pool *pool, struct pool_lease *lease)
     lease->pool = pool;
     list_push_back(&pool->waiting, &lease->link);
     pool->n_waiting++;
-    if (is_connecting(pool) || window_is_full(pool))
+    if (is_connecting(pool) || is_held_back(pool))
         return;
     if (grow(pool) != 0)
         loop_timer_set(pool->loop, &pool->retry, 0); /* the answer comes in the next turn */
@@ -242,7 +248,10 @@ void pool_forget(struct pool_lease *lease)
 
 static void on_window_moved(struct loop_later *later)
 {
-    answer_waiting(CONTAINER_OF(later, struct pool, answer));
+    struct pool *pool = CONTAINER_OF(later, struct pool, answer);
+
+    answer_waiting(pool);
+    help_waiting(pool);
 }
 
 void pool_attempt_ended(struct pool *pool, bool answered)
