@@ -30,20 +30,21 @@ int32_t api_import(void *ours, size_t our_size, const void *theirs, size_t least
 /* ---- headers ---- */
 
 /* A number above 1 says that somebody above this process retries already. */
-static bool says_retry(const struct mesh_header *header)
+static bool says_retry(const struct mesh_header *header, size_t len)
 {
     uint64_t n;
 
-    if (!text_equal_nocase(header->name, "x-mesh-attempt") && !text_equal_nocase(header->name, "x-envoy-attempt-count"))
+    if (!text_is(header->name, len, "x-mesh-attempt") && !text_is(header->name, len, "x-envoy-attempt-count"))
         return false;
     return text_to_u64(header->value, strlen(header->value), &n) && n > 1;
 }
 
-static int32_t take_criticality(struct request_ask *ask, const struct mesh_header *header, struct fault *fault)
+static int32_t take_criticality(struct request_ask *ask, const struct mesh_header *header, size_t len,
+                                struct fault *fault)
 {
     enum policy_criticality before = ask->criticality;
 
-    if (!text_equal_nocase(header->name, "x-mesh-criticality"))
+    if (!text_is(header->name, len, "x-mesh-criticality"))
         return 0;
     if (!policy_criticality_parse(header->value, &ask->criticality))
         return fault_set(fault, MESH_ERR_INVALID,
@@ -56,9 +57,9 @@ static int32_t take_criticality(struct request_ask *ask, const struct mesh_heade
     return 0;
 }
 
-static bool names_authority(const struct mesh_header *header)
+static bool names_authority(const char *name, size_t len)
 {
-    return text_equal_nocase(header->name, "host") || strcmp(header->name, ":authority") == 0;
+    return text_is(name, len, "host") || strcmp(name, ":authority") == 0;
 }
 
 static int32_t take_authority(struct api_request *request, const char *value, struct fault *fault)
@@ -76,10 +77,25 @@ static int32_t without_authority(struct api_request *request, const struct mesh_
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     request->ask.n_headers = 0;
     for (size_t i = 0; i < opts->n_headers; i++)
-        if (!names_authority(&opts->headers[i]))
+        if (!names_authority(opts->headers[i].name, strlen(opts->headers[i].name)))
             request->headers[request->ask.n_headers++] = opts->headers[i];
     request->ask.headers = request->headers;
     return 0;
+}
+
+static int32_t read_header(struct api_request *request, const struct mesh_header *header, struct fault *fault)
+{
+    size_t len = strlen(header->name);
+    int32_t err;
+
+    if (names_authority(header->name, len))
+        return take_authority(request, header->value, fault);
+    err = http_valid_header(header, fault);
+    if (!err)
+        err = take_criticality(&request->ask, header, len, fault);
+    request->ask.chained = request->ask.chained || says_retry(header, len);
+    deadline_read(&request->ask.deadline, header);
+    return err;
 }
 
 static int32_t read_headers(const struct mesh_request_opts *opts, struct api_request *request, struct fault *fault)
@@ -96,15 +112,7 @@ static int32_t read_headers(const struct mesh_request_opts *opts, struct api_req
         if (!header->name || !header->value)
             return fault_set(fault, MESH_ERR_INVALID, "header %zu has no %s: it is NULL", i,
                              header->name ? "value" : "name");
-        if (names_authority(header)) {
-            err = take_authority(request, header->value, fault);
-            continue;
-        }
-        err = http_valid_header(header, fault);
-        if (!err)
-            err = take_criticality(&request->ask, header, fault);
-        request->ask.chained = request->ask.chained || says_retry(header);
-        deadline_read(&request->ask.deadline, header);
+        err = read_header(request, header, fault);
     }
     if (!err && request->ask.authority)
         err = without_authority(request, opts, fault);

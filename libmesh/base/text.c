@@ -53,6 +53,8 @@ bool text_equal_nocase_n(const char *a, size_t a_len, const char *b, size_t b_le
 {
     if (a_len != b_len)
         return false;
+    if (memcmp(a, b, a_len) == 0) /* nearly always in the same case: 15 instructions instead of 12 a byte */
+        return true;
     for (size_t i = 0; i < a_len; i++)
         if (!is_same(a[i], b[i]))
             return false;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Decimal digits only, all of them, no sign or space. False: not a number, or too large. */
 bool text_to_u64(const char *text, size_t len, uint64_t *out);
@@ -15,6 +16,11 @@ size_t text_from_u64(uint64_t value, char out[TEXT_U64]);
 /* ASCII only, whatever the locale. */
 bool text_equal_nocase(const char *a, const char *b);
 bool text_equal_nocase_n(const char *a, size_t a_len, const char *b, size_t b_len);
+/* The same for a literal: its length, which the compiler knows, says no in two instructions. */
+static inline bool text_is(const char *text, size_t len, const char *literal)
+{
+    return len == strlen(literal) && text_equal_nocase_n(text, len, literal, len);
+}
 bool text_starts_with(const char *text, const char *prefix);
 /* Edits (insert, delete, replace) from one text to the other: for "did you mean". */
 size_t text_distance(const char *a, const char *b);

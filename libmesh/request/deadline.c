@@ -68,12 +68,15 @@ static bool names_grpc(const char *type)
 
 void deadline_read(struct deadline_asked *asked, const struct mesh_header *header)
 {
-    if (text_equal_nocase(header->name, "content-type")) {
+    const char *name = header->name;
+    size_t len = strlen(name);
+
+    if (text_is(name, len, "content-type")) {
         asked->is_grpc = names_grpc(header->value);
         return;
     }
     for (unsigned i = 0; i < DEADLINE_HEADERS; i++)
-        if (text_equal_nocase(header->name, names[i]))
+        if (text_is(name, len, names[i]))
             note(asked, i, UINT32_C(1) << i == DEADLINE_GRPC ? read_grpc(header->value) : read_ms(header->value));
 }
 

@@ -104,7 +104,7 @@ const char *response_find(const struct mesh_response *response, const char *name
     const struct response_field *field;
 
     for (size_t i = 0; (field = response_field_at(response, i, is_trailer)); i++)
-        if (text_equal_nocase_n(response_text(response, field->name), field->name_len, name, len))
+        if (field->name_len == len && text_equal_nocase_n(response_text(response, field->name), len, name, len))
             return response_text(response, field->value);
     return NULL;
 }

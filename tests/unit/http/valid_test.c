@@ -161,6 +161,24 @@ static void test_no_fault_is_wanted(void **state)
     MESH_ERR(MESH_ERR_INVALID, http_valid_method("x y", NULL));
 }
 
+/* What RFC 9110 5.6.2 and 5.5 say, byte by byte. */
+static void test_every_byte(void **state)
+{
+    static const char tokens[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    (void) state;
+    for (int c = 1; c < 256; c++) {
+        const char inside[] = { '/', (char) c, 'x', '\0' };
+        bool token = strchr(tokens, c) != NULL;
+
+        assert_int_equal(http_valid_method(inside + 1, NULL) == 0, token);
+        assert_int_equal(http_valid_header(&(struct mesh_header){ inside + 1, "" }, NULL) == 0, token);
+        assert_int_equal(http_valid_path(inside, NULL) == 0, c > ' ' && c < 0x7f && c != '#');
+        assert_int_equal(http_valid_header(&(struct mesh_header){ "x", inside }, NULL) == 0,
+                         c == '\t' || (c >= ' ' && c != 0x7f));
+    }
+}
+
 static void test_idempotent(void **state)
 {
     (void) state;
@@ -183,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_a_secret_is_not_told),
         cmocka_unit_test(test_headers_of_the_connection),
         cmocka_unit_test(test_no_fault_is_wanted),
+        cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_idempotent),
     };
 
