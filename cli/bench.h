@@ -28,7 +28,7 @@ struct bench {
     struct mesh_client *client;
     struct mesh_request_opts opts;
     uint64_t callers, calls, rate; /* calls, rate 0: no limit */
-    uint64_t begin_us, end_us;     /* no call begins at or after end_us; 0: no end */
+    uint64_t begin_us, end_us;     /* no call but the first begins at or after end_us; 0: no end */
     _Atomic uint64_t next;         /* number of the next call */
     atomic_bool stop;              /* end at once, whatever is under way */
     atomic_bool refused;           /* a call's own arguments were refused: `why` says so */

@@ -32,6 +32,8 @@ bool bench_take(struct bench *bench, uint64_t *scheduled_us)
     if (bench->calls > 0 && number >= bench->calls)
         return false;
     *scheduled_us = bench->rate > 0 ? bench->begin_us + number * 1000000 / bench->rate : now_us();
+    if (number == 0)
+        return true; /* however late the thread comes to run: there is something to tell of */
     return bench->end_us == 0 || *scheduled_us < bench->end_us;
 }
 

@@ -17,8 +17,13 @@
 
 enum phase { WARMING, MEASURING, ENDED };
 
+/* Where others take the processor nothing may run for longer than a short measurement lasts: it then goes on until a call has ended. */
+#define PATIENCE_S 10.0
+#define STEP_S     0.01
+
 struct load {
     _Atomic int phase;
+    _Atomic bool counted; /* a call has ended while measuring */
     load_work *work;
     void *program;
 };
@@ -63,8 +68,13 @@ bool load_goes_on(const struct load_thread *thread)
 
 void load_count(struct load_thread *thread, uint64_t began_ns, uint64_t ended_ns)
 {
-    if (atomic_load_explicit(&thread->load->phase, memory_order_relaxed) == MEASURING)
-        histogram_add(&thread->latencies, ended_ns - began_ns);
+    struct load *load = thread->load;
+
+    if (atomic_load_explicit(&load->phase, memory_order_relaxed) != MEASURING)
+        return;
+    histogram_add(&thread->latencies, ended_ns - began_ns);
+    if (!atomic_load_explicit(&load->counted, memory_order_relaxed))
+        atomic_store_explicit(&load->counted, true, memory_order_relaxed);
 }
 
 struct load_message load_message(uint32_t body)
@@ -196,6 +206,8 @@ void load_run(const struct load_options *options, uint32_t n, load_work *work_of
     a = look(options);
     atomic_store(&load.phase, MEASURING);
     sleep_for(options->seconds);
+    for (double waited = 0; !atomic_load(&load.counted) && waited < PATIENCE_S; waited += STEP_S)
+        sleep_for(STEP_S);
     atomic_store(&load.phase, ENDED);
     b = look(options);
     for (uint32_t i = 0; i < n; i++)

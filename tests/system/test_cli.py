@@ -292,6 +292,13 @@ def test_bench_for_a_time(run_json, servers):
     assert time.monotonic() - before >= 0.5
 
 
+def test_bench_for_less_than_a_thread_takes_to_run(run_json, servers):
+    server = servers.nghttpd()
+    for way in [[], ["--async"]]:
+        code, told = run_json("bench", "--duration", "1ms", "-c", 8, *way, f"h2c://{server.endpoint}", "/hello")
+        assert code == OK and told["calls"] > 0
+
+
 @pytest.mark.parametrize("way", [[], ["--async"]])
 def test_bench_keeps_its_rate(run_json, servers, way):
     server = servers.nghttpd()
