@@ -34,10 +34,14 @@ static void look_not_later_than(struct cluster *cluster, uint64_t then_us)
 
 static void enlist(struct endpoint *endpoint)
 {
+    struct cluster *cluster = endpoint->cluster;
+    uint64_t now = loop_now_us(cluster->env.loop);
+
     if (!list_linked(&endpoint->trouble))
-        list_push_back(&endpoint->cluster->troubled, &endpoint->trouble);
-    look_not_later_than(endpoint->cluster, 0);
-    cluster_health_changed(endpoint->cluster);
+        list_push_back(&cluster->troubled, &endpoint->trouble);
+    look_not_later_than(cluster, 0);
+    set_withheld(endpoint, outlier_share(endpoint->outlier, now)); /* what the next view is made by */
+    cluster_health_changed(cluster);
 }
 
 static uint32_t count_isolated(const struct cluster *cluster)
@@ -155,6 +159,8 @@ static uint64_t look_at(struct endpoint *endpoint, uint64_t now_us)
 {
     struct outlier *outlier = endpoint->outlier;
 
+    if (endpoint->attempts == 0)
+        outlier_probe_untold(outlier, now_us); /* the attempt that it was chosen for has not begun after all */
     if (outlier_tick(outlier, now_us)) {
         tell_state(endpoint);
         if (outlier->state == OUTLIER_WELL)
@@ -209,14 +215,14 @@ static bool may_try_out(const struct endpoint *endpoint, const struct cluster_hi
 
     if (outlier->state != OUTLIER_DUE || endpoint_in_doubt(endpoint))
         return false;
-    for (size_t i = 0; i < hint->n_tried; i++)
-        if (hint->tried[i] == endpoint)
-            return false;
     return hint->idempotent || now_us - outlier->since_us >= WAIT_FOR_IDEMPOTENT_US;
 }
 
+/* Retries and hedges have waited long enough. */
 struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us)
 {
+    if (hint->n_tried > 0)
+        return NULL;
     LIST_EACH(link, &cluster->troubled) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
 
@@ -240,7 +246,6 @@ void endpoint_join(struct endpoint *endpoint)
     if (slow_us == 0 || !is_needed(endpoint))
         return;
     outlier_join(endpoint->outlier, slow_us, loop_now_us(cluster->env.loop));
-    set_withheld(endpoint, outlier_share(endpoint->outlier, loop_now_us(cluster->env.loop)));
     enlist(endpoint);
 }
 
