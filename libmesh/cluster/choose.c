@@ -191,6 +191,8 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
 
     if (checker_has_news(cluster))
         heed_news(cluster);
+    if (isolation_has_news(cluster))
+        isolation_heed(cluster, now);
     if (now >= cluster->look_us)
         look(cluster, now);
     zone = zone_choose(cluster, hint, now);

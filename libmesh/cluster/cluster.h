@@ -35,8 +35,10 @@ struct endpoint_stats {
     _Atomic uint32_t refs;
     _Atomic uint64_t attempts, failures;
     _Atomic uint32_t health; /* enum health_state */
-    char *health_why;        /* of HEALTH_UNHEALTHY, with the lock of cluster_shared; NULL: none */
-    char address[];          /* "10.0.0.7:8080" */
+    _Atomic uint32_t failed_in_row;
+    _Atomic uint64_t isolated_until_us; /* by the loop that found it; 0: it is in */
+    char *health_why;                   /* of HEALTH_UNHEALTHY, with the lock of cluster_shared; NULL: none */
+    char address[];                     /* "10.0.0.7:8080" */
 };
 
 struct cluster_shared {
@@ -45,8 +47,9 @@ struct cluster_shared {
     uint64_t subset; /* what the client's order of preference comes from (balance/subset.c) */
     struct admission_shared admission;
     struct budget budget;
-    _Atomic(struct cluster *) checker; /* whose loop checks the endpoints; NULL: nobody's */
-    _Atomic uint32_t health_version;   /* raised when a check changes who is usable, and when nobody checks any more */
+    _Atomic(struct cluster *) checker;  /* whose loop checks the endpoints; NULL: nobody's */
+    _Atomic uint32_t isolation_version; /* raised when a loop isolates an endpoint or lets it in again */
+    _Atomic uint32_t health_version;    /* raised when a check changes who is usable, and when nobody checks any more */
     pthread_mutex_t lock;
     struct map stats; /* struct endpoint_stats by address, with the lock */
     char name[];
@@ -114,9 +117,10 @@ struct cluster {
     struct priority *priorities;
     size_t n_priorities;
     struct ramp ramp;
-    struct recent *recent; /* NULL: nobody has asked for it */
-    uint64_t look_us;      /* when time alone changes something; 0: look at once */
-    bool by_key;           /* its balancing policy goes by the hint's key */
+    struct recent *recent;   /* NULL: nobody has asked for it */
+    uint64_t look_us;        /* when time alone changes something; 0: look at once */
+    uint32_t isolation_seen; /* the version that its endpoints know of */
+    bool by_key;             /* its balancing policy goes by the hint's key */
     struct net_tls *tls;
     struct admission_gate gate;
     struct list waiters;

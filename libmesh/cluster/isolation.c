@@ -32,7 +32,7 @@ static void look_not_later_than(struct cluster *cluster, uint64_t then_us)
         cluster->look_us = then_us;
 }
 
-static void enlist(struct endpoint *endpoint)
+void isolation_enlist(struct endpoint *endpoint)
 {
     struct cluster *cluster = endpoint->cluster;
     uint64_t now = loop_now_us(cluster->env.loop);
@@ -69,7 +69,7 @@ static bool others_fail(const struct cluster *cluster, bool by_rate, uint32_t be
     return succeeded * 100 < (succeeded + failed) * good;
 }
 
-static bool is_needed(struct endpoint *endpoint)
+bool isolation_is_possible(struct endpoint *endpoint)
 {
     if (!endpoint->outlier)
         endpoint->outlier = mem_zalloc(sizeof *endpoint->outlier);
@@ -103,18 +103,24 @@ static void isolate(struct endpoint *endpoint, uint64_t now_us)
         return;
     outlier_isolate(outlier, policy, now_us, loop_rand(cluster->env.loop));
     tell_isolated(endpoint, now_us);
-    enlist(endpoint);
+    isolation_tell(endpoint, outlier->until_us);
+    isolation_enlist(endpoint);
 }
 
 static void take_answer(struct endpoint *endpoint, uint64_t now_us)
 {
     struct outlier *outlier = endpoint->outlier;
-    bool was_in = outlier_is_in(outlier);
+    bool was_in = !outlier || outlier_is_in(outlier);
 
+    isolation_count_answer(endpoint);
+    if (!outlier)
+        return;
     if (outlier_answered(outlier, policy_of(endpoint), now_us))
         isolate(endpoint, now_us);
-    if (!was_in && outlier_is_in(outlier))
-        enlist(endpoint);
+    if (was_in || !outlier_is_in(outlier))
+        return;
+    isolation_tell(endpoint, 0);
+    isolation_enlist(endpoint);
 }
 
 static void take_failure(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t now_us)
@@ -122,8 +128,10 @@ static void take_failure(struct endpoint *endpoint, enum attempt_outcome outcome
     const struct policy_outlier *policy = policy_of(endpoint);
     bool earned;
 
-    if (!is_needed(endpoint))
+    if (!isolation_is_possible(endpoint))
         return;
+    if (outcome == ATTEMPT_FAILED)
+        endpoint->outlier->in_row = isolation_count_failure(endpoint) - 1;
     earned = outcome == ATTEMPT_LATE ? outlier_late(endpoint->outlier, policy, now_us)
                                      : outlier_failed(endpoint->outlier, policy, now_us);
     if (earned)
@@ -138,7 +146,7 @@ void endpoint_judge(struct endpoint *endpoint, enum attempt_outcome outcome, uin
         take_failure(endpoint, outcome, now_us);
     else if (endpoint->outlier && outcome == ATTEMPT_UNJUDGED)
         outlier_probe_untold(endpoint->outlier, now_us);
-    else if (endpoint->outlier)
+    else if (outcome != ATTEMPT_UNJUDGED)
         take_answer(endpoint, now_us);
 }
 
@@ -182,6 +190,7 @@ static void release(struct endpoint *endpoint, uint64_t now_us)
             FIELD_TEXT("endpoint", endpoint->address), FIELD_TEXT("zone", endpoint->zone),
             FIELD_TEXT("why", "the others fail, too"));
     outlier_release(endpoint->outlier, now_us);
+    isolation_tell(endpoint, 0);
     cluster_health_changed(cluster);
 }
 
@@ -243,10 +252,10 @@ void endpoint_join(struct endpoint *endpoint)
     struct cluster *cluster = endpoint->cluster;
     uint64_t slow_us = cluster->conf->policy.slow_start_ms * US_PER_MS;
 
-    if (slow_us == 0 || !is_needed(endpoint))
+    if (slow_us == 0 || !isolation_is_possible(endpoint))
         return;
     outlier_join(endpoint->outlier, slow_us, loop_now_us(cluster->env.loop));
-    enlist(endpoint);
+    isolation_enlist(endpoint);
 }
 
 void endpoint_leave_troubled(struct endpoint *endpoint)

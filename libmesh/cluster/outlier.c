@@ -120,6 +120,7 @@ static void isolate(struct outlier *outlier, uint64_t wait_us, uint64_t now_us)
     if (outlier_is_in(outlier))
         outlier->isolated_us = now_us;
     enter(outlier, OUTLIER_ISOLATED, now_us);
+    outlier->follows = false;
     outlier->until_us = now_us + wait_us;
     forget(outlier);
 }
@@ -142,6 +143,11 @@ void outlier_isolate(struct outlier *outlier, const struct policy_outlier *conf,
 void outlier_isolate_for(struct outlier *outlier, uint64_t wait_us, uint64_t now_us)
 {
     isolate(outlier, wait_us, now_us);
+}
+
+void outlier_rejoin(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us)
+{
+    begin_recovery(outlier, conf, now_us);
 }
 
 void outlier_release(struct outlier *outlier, uint64_t now_us)

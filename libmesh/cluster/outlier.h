@@ -23,6 +23,7 @@ enum { OUTLIER_SECONDS = 10 };
 
 struct outlier {
     enum outlier_state state;
+    bool follows;         /* isolated because another loop says so */
     bool by_rate;         /* isolated for its rate, not for failures in a row */
     uint32_t in_row;      /* failures since the last answer */
     uint32_t late_in_row; /* late ones since the last answer */
@@ -44,8 +45,10 @@ bool outlier_failed(struct outlier *outlier, const struct policy_outlier *conf, 
 bool outlier_late(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
 /* Out of the way, for half to the whole of base * 2^times. */
 void outlier_isolate(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us, struct rand *dice);
-/* The peer asked to be left alone for so long (Retry-After). */
+/* For so long, as somebody else has decided. */
 void outlier_isolate_for(struct outlier *outlier, uint64_t wait_us, uint64_t now_us);
+/* In again with a growing share, as after a probe. */
+void outlier_rejoin(struct outlier *outlier, const struct policy_outlier *conf, uint64_t now_us);
 /* Back in at once: isolating it did not help. */
 void outlier_release(struct outlier *outlier, uint64_t now_us);
 /* Failures of this second and the one before. */

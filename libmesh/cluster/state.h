@@ -47,6 +47,20 @@ void endpoint_check_passed(struct endpoint *endpoint);
 void endpoint_leave_envoy(struct endpoint *endpoint);
 void cluster_look_at_envoy(struct cluster *cluster, uint64_t now_us);
 
+/* False: out of memory. */
+bool isolation_is_possible(struct endpoint *endpoint);
+/* Its outlier has another state. */
+void isolation_enlist(struct endpoint *endpoint);
+
+/* isolation_shared.c */
+/* The other loops hear that it is isolated; 0: in again. */
+void isolation_tell(struct endpoint *endpoint, uint64_t until_us);
+bool isolation_has_news(const struct cluster *cluster);
+void isolation_heed(struct cluster *cluster, uint64_t now_us);
+/* Failures in a row, of all loops together. */
+uint32_t isolation_count_failure(struct endpoint *endpoint);
+void isolation_count_answer(struct endpoint *endpoint);
+
 /* cluster.c. The balancer of its policy; NULL: out of memory. */
 struct balancer *cluster_make_balancer(const struct model_cluster *conf);
 

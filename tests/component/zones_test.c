@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Own zone first, the next one when it is not well; endpoints that fail are left out, tried once, and come back. */
+#include <pthread.h>
 #include <unistd.h>
 
 #include "support/mesh_client.h"
@@ -177,6 +178,46 @@ static void who_fails_is_left_out_and_comes_back(void **state)
     servers_stop(&servers);
 }
 
+struct caller {
+    struct mesh_client *client;
+    unsigned n, failed;
+};
+
+static void *call_somewhere_else(void *user)
+{
+    struct caller *caller = user;
+
+    caller->failed = failed_of(caller->client, caller->n);
+    return NULL;
+}
+
+static unsigned failed_in_another_loop(struct mesh_client *client, unsigned n)
+{
+    struct caller caller = { client, n, 0 };
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, call_somewhere_else, &caller), 0);
+    pthread_join(thread, NULL);
+    return caller.failed;
+}
+
+/* Two loops, each of which alone has seen too little. */
+static void loops_tell_each_other(void **state)
+{
+    struct servers servers = servers_in("aaa");
+    struct mesh_client *client = client_of(servers.endpoints, PAIRS("balance.policy", "round_robin", "retry.attempts",
+                                                                    "1", "outlier.base_ms", "30000", "loops", "2"));
+
+    (void) state;
+    assert_int_equal(failed_of(client, 3) + failed_in_another_loop(client, 3), 0);
+    h2_server_set_health(servers.all[0], 503);
+    assert_int_equal(failed_of(client, 6), 2);
+    assert_int_equal(failed_in_another_loop(client, 9), 3);
+    assert_int_equal(failed_of(client, 30) + failed_in_another_loop(client, 30), 0);
+    mesh_client_free(client);
+    servers_stop(&servers);
+}
+
 static void one_that_refuses_gets_nothing(void **state)
 {
     struct h2_server *well[2] = { h2_server_start(NULL), h2_server_start(NULL) };
@@ -265,6 +306,7 @@ int main(void)
         cmocka_unit_test(half_of_a_zone_keeps_seven_tenths),
         cmocka_unit_test(a_retry_leaves_a_zone_that_fails),
         cmocka_unit_test(who_fails_is_left_out_and_comes_back),
+        cmocka_unit_test(loops_tell_each_other),
         cmocka_unit_test(one_that_refuses_gets_nothing),
         cmocka_unit_test(isolation_can_be_switched_off),
         cmocka_unit_test(all_fail_and_stay_in),
