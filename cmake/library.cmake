@@ -1,6 +1,6 @@
 # The library in three shapes, from one set of objects: shared (mesh), static (mesh_static), and with everything visible
 # for the tests (mesh_internal).
-file(GLOB MESH_SOURCES CONFIGURE_DEPENDS libmesh/*/*.c)
+file(GLOB MESH_SOURCES CONFIGURE_DEPENDS libmesh/*/*.c libmesh/*/*/*.c)
 
 add_library(mesh_objects OBJECT ${MESH_SOURCES})
 set_target_properties(mesh_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
