@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/spare.h"
 #include "base/text.h"
 #include "base/xxh64.h"
 

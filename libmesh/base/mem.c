@@ -89,7 +89,9 @@ char *mem_strdup(const char *text)
 
 void mem_free(void *block)
 {
-    if (block && atomic_load_explicit(&watching, memory_order_relaxed))
+    if (!block) /* twelve times a request */
+        return;
+    if (atomic_load_explicit(&watching, memory_order_relaxed))
         atomic_fetch_sub(&live_blocks, 1);
     free(block);
 }
@@ -101,6 +103,11 @@ void mem_watch(uint64_t fail_nth, bool then_all)
     atomic_store(&fail_at, fail_nth);
     atomic_store(&fail_all_after, then_all);
     atomic_store(&watching, true);
+}
+
+bool mem_is_watched(void)
+{
+    return atomic_load_explicit(&watching, memory_order_relaxed);
 }
 
 bool mem_unwatch(int64_t *live)

@@ -19,6 +19,8 @@ void mem_free(void *block);
 /* For tests. From this call on blocks are counted, and the nth allocation fails (0: none does).
  * Counting is process-wide; with `then_all` every later allocation fails too. */
 void mem_watch(uint64_t fail_nth, bool then_all);
+/* Whoever keeps blocks to use them again does not, so that all are seen. */
+bool mem_is_watched(void);
 /* Ends the watch. Returns whether the nth allocation was reached; *live gets allocated minus freed blocks since it began. */
 bool mem_unwatch(int64_t *live);
 

@@ -34,12 +34,13 @@ void *ask_keep(size_t size, struct request_ask *ask, struct body *body)
 {
     size_t begin =
         (size + _Alignof(struct mesh_header) - 1) / _Alignof(struct mesh_header) * _Alignof(struct mesh_header);
-    char *block = mem_zalloc(begin + kept_size(ask, body));
+    char *block = mem_alloc(begin + kept_size(ask, body));
     struct mesh_header *headers;
     char *at;
 
     if (!block)
         return NULL;
+    memset(block, 0, size);
     headers = (struct mesh_header *) (void *) (block + begin);
     at = (char *) (headers + ask->n_headers);
     for (size_t i = 0; i < ask->n_headers; i++)

@@ -71,6 +71,7 @@ struct h2_conn {
     enum h2_state state;
     struct net_stream *net;
     nghttp2_session *session;
+    struct spare spare; /* the session's memory: four blocks a request */
     struct loop_io io;
     struct loop_later settle;
     uint32_t busy; /* functions on the stack that use it */

@@ -393,6 +393,7 @@ static void destroy(struct h2_conn *conn)
     cancel_timers(conn);
     close_socket(conn);
     nghttp2_session_del(conn->session);
+    spare_clear(&conn->spare);
     buf_free(&conn->out);
     mem_free(conn->in);
     mem_free(conn->peer_path);

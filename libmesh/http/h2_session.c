@@ -243,26 +243,22 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 
 static void *session_alloc(size_t size, void *user)
 {
-    (void) user;
-    return mem_alloc(size);
+    return spare_alloc(user, size);
 }
 
 static void session_free(void *block, void *user)
 {
-    (void) user;
-    mem_free(block);
+    spare_free(user, block);
 }
 
 static void *session_array(size_t count, size_t size, void *user)
 {
-    (void) user;
-    return mem_array(count, size);
+    return spare_array(user, count, size);
 }
 
 static void *session_realloc(void *block, size_t size, void *user)
 {
-    (void) user;
-    return mem_realloc(block, size);
+    return spare_realloc(user, block, size);
 }
 
 static void set_callbacks(nghttp2_session_callbacks *callbacks)
@@ -300,7 +296,7 @@ static int submit_settings(struct h2_conn *conn)
 
 int32_t h2_session_new(struct h2_conn *conn)
 {
-    nghttp2_mem mem = { NULL, session_alloc, session_free, session_array, session_realloc };
+    nghttp2_mem mem = { &conn->spare, session_alloc, session_free, session_array, session_realloc };
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     int error;
