@@ -76,9 +76,9 @@ struct http_request {
     const char *path;                  /* "/v1?x=y" */
     const struct mesh_header *headers; /* validated: no CR LF NUL, no connection headers; any case */
     size_t n_headers;
-    const struct mesh_header
-        *extra; /* the library's own, after the others; names are constants in lower case. What they
-                                        say differs from request to request: they are kept out of HPACK's table */
+    /* The library's own, after the others; names are constants in lower case. What they say differs from request to request: but for
+     * the first request of a connection it is kept out of HPACK's table. */
+    const struct mesh_header *extra;
     size_t n_extra;
     bool has_body;
     int64_t body_len;     /* for content-length; -1: unknown */

@@ -538,6 +538,7 @@ static void the_callee_learns_the_criticality(void **state)
     goes_on_as(usual, server, NULL, NULL);
     goes_on_as(usual, server, "critical", "x-mesh-criticality: critical\n");
     goes_on_as(usual, server, "Sheddable-Plus", "x-mesh-criticality: Sheddable-Plus\n");
+    goes_on_as(other, server, NULL, "x-mesh-criticality: sheddable\n"); /* the name is in HPACK's table from then on */
     goes_on_as(other, server, NULL, "x-mesh-criticality: sheddable!\n");
     goes_on_as(other, server, "critical", "x-mesh-criticality: critical\n");
     goes_on_as(other, server, "CRITICAL-PLUS", "x-mesh-criticality: CRITICAL-PLUS\n");
