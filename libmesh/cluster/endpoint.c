@@ -104,6 +104,9 @@ static struct net_tls_conf tls_conf_of(const struct model_cluster *conf)
         .ca = conf->tls.ca,
         .cert = conf->tls.cert,
         .key = conf->tls.key,
+        .ca_pem = conf->tls.pem ? conf->tls.pem->ca : NULL,
+        .cert_pem = conf->tls.pem ? conf->tls.pem->cert : NULL,
+        .key_pem = conf->tls.pem ? conf->tls.pem->key : NULL,
         .insecure = conf->tls.insecure,
         .min_version = conf->tls.min_version,
     };

@@ -33,6 +33,7 @@ struct h1_conn {
         char *url;                   /* with a proxy it differs from request to request: NULL */
         bool tls, insecure, only_ca; /* only_ca: no other roots than `ca` */
         int min_tls_version;
+        struct net_tls *identity; /* NULL: of the files */
         uint32_t max_connections;
         uint64_t connect_timeout_us;
     } fixed;

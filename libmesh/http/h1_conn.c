@@ -40,6 +40,7 @@ void h1_conn_destroy(struct h1_conn *conn)
     mem_free(conn->fixed.unix_path);
     mem_free(conn->fixed.server_name);
     mem_free(conn->fixed.proxy);
+    net_tls_unref(conn->fixed.identity);
     mem_free(conn->fixed.ca);
     mem_free(conn->fixed.ca_dir);
     mem_free(conn->fixed.cert);

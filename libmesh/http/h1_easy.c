@@ -148,10 +148,11 @@ static CURLcode set_way(CURL *easy, const struct h1_conn *conn)
 static CURLcode set_roots(CURL *easy, const struct h1_conn *conn)
 {
     bool has_own = conn->fixed.ca || conn->fixed.ca_dir;
-    bool is_file = conn->fixed.only_ca || (!has_own && curl_version_info(CURLVERSION_NOW)->cainfo);
+    bool is_file =
+        conn->fixed.only_ca || conn->fixed.identity || (!has_own && curl_version_info(CURLVERSION_NOW)->cainfo);
     CURLcode code = CURLE_OK;
 
-    if (has_own)
+    if (has_own || conn->fixed.identity)
         code = curl_easy_setopt(easy, CURLOPT_CAINFO, conn->fixed.ca);
     if (!code && (is_file || conn->fixed.ca_dir))
         code = curl_easy_setopt(easy, CURLOPT_CAPATH, conn->fixed.ca_dir);

@@ -40,6 +40,9 @@ static bool copy_conf(struct h1_conn *conn, const struct http_h1_conf *conf)
         return false;
     if (!conf->tls)
         return true;
+    conn->fixed.identity = conf->identity ? net_tls_ref(conf->identity) : NULL;
+    if (conf->identity)
+        return true;
     return copy_roots(conn, tls->ca) && copy(&conn->fixed.cert, tls->cert) && copy(&conn->fixed.key, tls->key);
 }
 

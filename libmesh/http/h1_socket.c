@@ -231,6 +231,8 @@ CURLcode h1_socket_secure(CURL *easy, void *ssl_ctx, void *user)
     struct h1_exchange *exchange = user;
 
     (void) easy;
+    if (exchange->conn->fixed.identity && !net_tls_lend(exchange->conn->fixed.identity, ssl_ctx))
+        return CURLE_OUT_OF_MEMORY;
     h1_socket_check(exchange->conn);
     LIST_EACH(link, &exchange->conn->sockets) {
         struct h1_socket *socket = CONTAINER_OF(link, struct h1_socket, link);

@@ -133,7 +133,9 @@ struct http_h1_conf {
     size_t n_addrs;
     bool tls;
     struct net_tls_conf tls_conf; /* as for net_tls_new(); strings copied */
-    const char *server_name;      /* verified and sent as SNI; with TLS. Copied */
+    struct net_tls
+        *identity; /* made of tls_conf: what it has read is used, a reference is taken. NULL: libcurl reads the files */
+    const char *server_name; /* verified and sent as SNI; with TLS. Copied */
     const char *proxy; /* "http://proxy:3128"; NULL: none. Copied. With it host names reach the proxy, not addrs */
     uint32_t max_connections;
     uint64_t connect_timeout_us;

@@ -267,8 +267,15 @@ struct policy {
     uint32_t slow_start_ms;                /* of endpoints that join; 0: off */
 };
 
+/* What stands in the files of a TLS identity, read at one time; NULL where there is no file. */
+struct model_pem {
+    _Atomic uint32_t refs;
+    char *ca, *cert, *key;
+};
+
 struct policy_tls {
     const char *ca, *cert, *key; /* files; NULL: none */
+    struct model_pem *pem;       /* their content; NULL: not read */
     const char *server_name;     /* NULL: the target's host */
     bool insecure;
     int min_version; /* 12, 13 */
@@ -296,6 +303,11 @@ struct model_cluster *model_cluster_new(const char *name);
 void model_cluster_identify(struct model_cluster *cluster);
 struct model_cluster *model_cluster_ref(struct model_cluster *cluster);
 void model_cluster_unref(struct model_cluster *cluster);
+
+/* NULL is fine for these. */
+struct model_pem *model_pem_ref(struct model_pem *pem);
+void model_pem_unref(struct model_pem *pem);
+bool model_pem_equal(const struct model_pem *a, const struct model_pem *b);
 
 struct model_entry {
     struct model_cluster *cluster;

@@ -33,6 +33,7 @@ void model_cluster_unref(struct model_cluster *cluster)
 {
     if (!cluster || atomic_fetch_sub_explicit(&cluster->refs, 1, memory_order_acq_rel) != 1)
         return;
+    model_pem_unref(cluster->tls.pem);
     mem_free(cluster->name);
     mem_free(cluster->authority);
     mem_free(cluster->proxy);
@@ -53,6 +54,11 @@ static uint64_t mix_text(uint64_t so_far, const char *text)
     return mix(so_far, text ? hash_bytes(text, strlen(text)) : 0);
 }
 
+static uint64_t mix_pem(uint64_t so_far, const struct model_pem *pem)
+{
+    return mix_text(mix_text(mix_text(so_far, pem->ca), pem->cert), pem->key);
+}
+
 void model_cluster_identify(struct model_cluster *cluster)
 {
     const struct policy_tls *tls = &cluster->tls;
@@ -61,7 +67,43 @@ void model_cluster_identify(struct model_cluster *cluster)
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         identity = mix_text(identity, texts[i]);
-    cluster->identity = identity;
+    cluster->identity = tls->pem ? mix_pem(identity, tls->pem) : identity;
+}
+
+/* ---- what stands in files ---- */
+
+struct model_pem *model_pem_ref(struct model_pem *pem)
+{
+    if (pem)
+        atomic_fetch_add_explicit(&pem->refs, 1, memory_order_relaxed);
+    return pem;
+}
+
+static void free_secret(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    mem_free(text);
+}
+
+void model_pem_unref(struct model_pem *pem)
+{
+    if (!pem || atomic_fetch_sub_explicit(&pem->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    mem_free(pem->ca);
+    mem_free(pem->cert);
+    free_secret(pem->key);
+    mem_free(pem);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool model_pem_equal(const struct model_pem *a, const struct model_pem *b)
+{
+    return a == b || (a && b && same_text(a->ca, b->ca) && same_text(a->cert, b->cert) && same_text(a->key, b->key));
 }
 
 /* ---- snapshots ---- */

@@ -25,14 +25,18 @@ struct net_tls_conf {
     const char *ca;   /* PEM file; NULL: SSL_CERT_FILE, SSL_CERT_DIR, else the system's roots */
     const char *cert; /* PEM chain of the client certificate; NULL: none. With key, or neither */
     const char *key;  /* PEM */
-    bool insecure;    /* the peer is not verified at all; the configuration must say so in words */
-    int min_version;  /* 12 or 13; 0: 12 */
+    const char *ca_pem, *cert_pem,
+        *key_pem;    /* what stood in the file of that name, which is not read then; NULL: it is */
+    bool insecure;   /* the peer is not verified at all; the configuration must say so in words */
+    int min_version; /* 12 or 13; 0: 12 */
 };
 
 /* Reads the files. MESH_ERR_INVALID, or MESH_ERR_TLS or MESH_ERR_IO with a sentence that names the file, MESH_ERR_NOMEM. */
 int32_t net_tls_new(const struct net_tls_conf *conf, struct net_tls **out, struct fault *fault);
 struct net_tls *net_tls_ref(struct net_tls *tls);
 void net_tls_unref(struct net_tls *tls); /* NULL is fine */
+/* For a connection that libcurl makes: its SSL_CTX trusts the same and is the same. False: out of memory. */
+bool net_tls_lend(struct net_tls *tls, void *ssl_ctx);
 
 /* For connections that libcurl makes: told when the peer has said that nothing more comes (close-notify): net/tls_end.c.
  * Embedded in its owner. */

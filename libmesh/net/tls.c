@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The context of one identity: what to trust, who we are, which versions and options. Read from files once. */
+/* The context of one identity: what to trust, who we are, which versions and options. Read once. */
 #include "net/tls.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509err.h>
 
 #include "net/stream.h"
@@ -21,6 +22,16 @@ enum {
 };
 
 /* ---- files ---- */
+
+/* OpenSSL would ask for the password on the terminal. */
+static int no_password(char *buf, int size, int for_writing, void *user)
+{
+    (void) buf;
+    (void) size;
+    (void) for_writing;
+    (void) user;
+    return -1;
+}
 
 /* OpenSSL's own sentences leave out the file, so what the kernel refuses is found out first. Nothing is read: it may be a pipe. */
 static int32_t check_file(const char *role, const char *path, struct fault *fault)
@@ -86,24 +97,49 @@ static int32_t load_default_roots(struct net_tls *tls, struct fault *fault)
     return name_roots(tls, "the system's roots", NULL, fault);
 }
 
-static int32_t load_roots(struct net_tls *tls, const char *ca, struct fault *fault)
+static bool is_trust(const X509_INFO *entry)
+{
+    return entry->x509 || entry->crl;
+}
+
+static bool add_root(X509_STORE *store, const X509_INFO *entry)
+{
+    return (!entry->x509 || X509_STORE_add_cert(store, entry->x509) == 1) &&
+           (!entry->crl || X509_STORE_add_crl(store, entry->crl) == 1);
+}
+
+/* What SSL_CTX_load_verify_file() does with a file. */
+static int32_t load_roots_text(struct net_tls *tls, const struct net_tls_conf *conf, struct fault *fault)
+{
+    BIO *bio = BIO_new_mem_buf(conf->ca_pem, -1);
+    STACK_OF(X509_INFO) *entries = bio ? PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL) : NULL;
+    bool done = true;
+    char text[FAULT_TEXT];
+    int found = 0;
+
+    for (int i = 0; done && i < sk_X509_INFO_num(entries); i++) {
+        const X509_INFO *entry = sk_X509_INFO_value(entries, i);
+
+        found += is_trust(entry);
+        done = add_root(SSL_CTX_get_cert_store(tls->context), entry);
+    }
+    sk_X509_INFO_pop_free(entries, X509_INFO_free);
+    BIO_free(bio);
+    if (done && found > 0)
+        return 0;
+    return fault_set(fault, MESH_ERR_TLS, "tls.ca %s: no usable certificates in PEM form: %s", conf->ca,
+                     tls_errors_text(text));
+}
+
+static int32_t load_roots(struct net_tls *tls, const struct net_tls_conf *conf, struct fault *fault)
 {
     int32_t err;
 
-    if (!ca)
+    if (!conf->ca)
         return load_default_roots(tls, fault);
-    err = load_roots_file(tls, "tls.ca", ca, fault);
-    return err ? err : name_roots(tls, "tls.ca", ca, fault);
-}
-
-/* OpenSSL would ask for the password on the terminal. */
-static int no_password(char *buf, int size, int for_writing, void *user)
-{
-    (void) buf;
-    (void) size;
-    (void) for_writing;
-    (void) user;
-    return -1;
+    tls_errors_clear();
+    err = conf->ca_pem ? load_roots_text(tls, conf, fault) : load_roots_file(tls, "tls.ca", conf->ca, fault);
+    return err ? err : name_roots(tls, "tls.ca", conf->ca, fault);
 }
 
 static int32_t refuse_pair(const struct net_tls_conf *conf, struct fault *fault)
@@ -113,13 +149,66 @@ static int32_t refuse_pair(const struct net_tls_conf *conf, struct fault *fault)
                      conf->cert);
 }
 
+static int use_key_text(SSL_CTX *context, const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+    int done = key ? SSL_CTX_use_PrivateKey(context, key) : 0;
+
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return done;
+}
+
+static int use_key(SSL_CTX *context, const struct net_tls_conf *conf)
+{
+    if (conf->key_pem)
+        return use_key_text(context, conf->key_pem);
+    return SSL_CTX_use_PrivateKey_file(context, conf->key, SSL_FILETYPE_PEM);
+}
+
+/* The rest of a chain; its end is an error in OpenSSL's words. */
+static bool add_issuers(SSL_CTX *context, BIO *bio)
+{
+    X509 *issuer;
+
+    while ((issuer = PEM_read_bio_X509(bio, NULL, no_password, NULL))) {
+        if (SSL_CTX_add0_chain_cert(context, issuer) == 1)
+            continue;
+        X509_free(issuer);
+        return false;
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+        return false;
+    tls_errors_clear();
+    return true;
+}
+
+static bool use_chain_text(SSL_CTX *context, const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *own = bio ? PEM_read_bio_X509_AUX(bio, NULL, no_password, NULL) : NULL;
+    bool done = own && SSL_CTX_use_certificate(context, own) == 1 && add_issuers(context, bio);
+
+    X509_free(own);
+    BIO_free(bio);
+    return done;
+}
+
+static bool use_chain(SSL_CTX *context, const struct net_tls_conf *conf)
+{
+    if (conf->cert_pem)
+        return use_chain_text(context, conf->cert_pem);
+    return SSL_CTX_use_certificate_chain_file(context, conf->cert) == 1;
+}
+
 static int32_t load_key(struct net_tls *tls, const struct net_tls_conf *conf, struct fault *fault)
 {
     char text[FAULT_TEXT];
     unsigned long error;
 
     tls_errors_clear();
-    if (SSL_CTX_use_PrivateKey_file(tls->context, conf->key, SSL_FILETYPE_PEM) == 1)
+    if (use_key(tls->context, conf) == 1)
         return SSL_CTX_check_private_key(tls->context) == 1 ? 0 : refuse_pair(conf, fault);
     error = ERR_peek_error();
     if (ERR_GET_LIB(error) == ERR_LIB_X509 &&
@@ -139,13 +228,13 @@ static int32_t load_identity(struct net_tls *tls, const struct net_tls_conf *con
     if (!conf->cert || !conf->key)
         return fault_set(fault, MESH_ERR_INVALID, "%s is set without %s: a client certificate needs both",
                          conf->cert ? "tls.cert" : "tls.key", conf->cert ? "tls.key" : "tls.cert");
-    err = check_file("tls.cert", conf->cert, fault);
-    if (!err)
+    err = conf->cert_pem ? 0 : check_file("tls.cert", conf->cert, fault);
+    if (!err && !conf->key_pem)
         err = check_file("tls.key", conf->key, fault);
     if (err)
         return err;
     tls_errors_clear();
-    if (SSL_CTX_use_certificate_chain_file(tls->context, conf->cert) != 1)
+    if (!use_chain(tls->context, conf))
         return fault_set(fault, MESH_ERR_TLS, "tls.cert %s: no usable certificate in PEM form: %s", conf->cert,
                          tls_errors_text(text));
     tls->has_certificate = true;
@@ -220,7 +309,7 @@ static int32_t fill(struct net_tls *tls, const struct net_tls_conf *conf, struct
     tls->min_version = conf->min_version ? conf->min_version : 12;
     err = make_context(tls, fault);
     if (!err && !conf->insecure)
-        err = load_roots(tls, conf->ca, fault);
+        err = load_roots(tls, conf, fault);
     if (!err)
         err = load_identity(tls, conf, fault);
     return err;
@@ -270,6 +359,20 @@ void net_tls_unref(struct net_tls *tls)
     BIO_meth_free(tls->socket_method);
     mem_free(tls->roots);
     mem_free(tls);
+}
+
+bool net_tls_lend(struct net_tls *tls, void *ssl_ctx)
+{
+    X509 *certificate = SSL_CTX_get0_certificate(tls->context);
+    STACK_OF(X509) *issuers = NULL;
+
+    SSL_CTX_set1_cert_store(ssl_ctx, SSL_CTX_get_cert_store(tls->context));
+    if (!certificate)
+        return true;
+    SSL_CTX_get0_chain_certs(tls->context, &issuers);
+    return SSL_CTX_use_certificate(ssl_ctx, certificate) == 1 &&
+           SSL_CTX_use_PrivateKey(ssl_ctx, SSL_CTX_get0_privatekey(tls->context)) == 1 &&
+           SSL_CTX_set1_chain(ssl_ctx, issuers) == 1;
 }
 
 bool tls_alpn_wire(const char *names, uint8_t wire[TLS_ALPN_MOST], size_t *len)

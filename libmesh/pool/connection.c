@@ -84,6 +84,7 @@ static int32_t become_h1(struct connection *connection, struct fault *fault)
         .n_addrs = pool->conf.n_addrs,
         .tls = pool->conf.tls != NULL,
         .tls_conf = pool->conf.tls_conf,
+        .identity = pool->conf.tls,
         .server_name = pool->conf.server_name,
         .proxy = pool->conf.proxy,
         .max_connections = pool->conf.limits->max_connections,

@@ -1,63 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The document that `config` leads to: reading the file, replacing the one before, reading it again. */
 #include "source/conf.h"
+#include "source/file_read.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { PIECE = 16384, LARGEST = 1 << 28 };
+enum { LARGEST = 1 << 28 };
 
 static bool is_json(const char *text)
 {
     return text[strspn(text, " \t\r\n")] == '{';
-}
-
-/* ---- the file's bytes ---- */
-
-static int32_t io_fault(struct fault *fault, const char *path, int error)
-{
-    char why[FAULT_TEXT];
-
-    return fault_set(fault, MESH_ERR_IO, "configuration file %s: %s", path, fault_errno(error, why));
-}
-
-static int32_t read_all(int fd, const char *path, struct buf *out, struct fault *fault)
-{
-    for (;;) {
-        uint8_t *room = buf_room(out, PIECE);
-        ssize_t n;
-
-        if (!room)
-            return conf_no_memory(fault);
-        n = read(fd, room, PIECE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return io_fault(fault, path, errno);
-        if (n == 0)
-            break;
-        buf_added(out, (size_t) n);
-        if (buf_len(out) > LARGEST)
-            return fault_set(fault, MESH_ERR_INVALID, "configuration file %s: larger than 256 MiB", path);
-    }
-    return buf_append(out, "", 1) ? 0 : conf_no_memory(fault);
-}
-
-static int32_t read_path(const char *path, struct buf *out, struct fault *fault)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int32_t err;
-
-    if (fd < 0)
-        return io_fault(fault, path, errno);
-    err = read_all(fd, path, out, fault);
-    close(fd);
-    if (!err && strlen((const char *) buf_bytes(out)) != buf_len(out) - 1)
-        err = fault_set(fault, MESH_ERR_INVALID, "configuration file %s: it has a NUL byte, so it is no JSON", path);
-    return err;
 }
 
 /* ---- the document ---- */
@@ -89,7 +42,7 @@ static int32_t add_file(const struct reader *reader, const char *path)
     int32_t err = folder && buf_printf(&from, "file %s", path) ? 0 : conf_no_memory(reader->fault);
 
     if (!err)
-        err = read_path(path, &text, reader->fault);
+        err = file_read("configuration file", path, LARGEST, &text, reader->fault);
     if (!err)
         err = add_text(reader, (const char *) buf_bytes(&from), folder, (const char *) buf_bytes(&text));
     mem_free(folder);

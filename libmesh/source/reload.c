@@ -136,6 +136,27 @@ static void replace_conf(struct source *source, struct conf *conf)
     source->conf = conf;
 }
 
+/* Whatever happens they are used up. */
+static int32_t renew(struct source *source, struct service *services, size_t n, struct fault *fault)
+{
+    bool done;
+
+    forget_seen(source);
+    done = take_over_all(source, services, n);
+    finish_others(source);
+    source_touch(source);
+    return done ? 0 : fault_set(fault, MESH_ERR_NOMEM, "out of memory: some of %zu services stay as they were", n);
+}
+
+int32_t reload_services(struct source *source, struct fault *fault)
+{
+    struct service *services = NULL;
+    size_t n = 0;
+    int32_t err = conf_services(source->conf, &services, &n, fault);
+
+    return err ? err : renew(source, services, n, fault);
+}
+
 static void on_file_change(void *user)
 {
     struct source *source = user;
@@ -150,14 +171,10 @@ static void on_file_change(void *user)
         return;
     }
     replace_conf(source, conf);
-    forget_seen(source);
-    if (!take_over_all(source, services, n)) {
-        fault_set(&fault, MESH_ERR_NOMEM, "out of memory: some of its %zu services stay as they were", n);
+    if (renew(source, services, n, &fault))
         reject(source, &fault);
-    }
-    finish_others(source);
+    tls_files_sweep(source);
     source->stale = true; /* the zone may be another */
-    source_touch(source);
     OBSERVE(source->observe, MESH_LOG_INFO, "config_loaded", FIELD_TEXT("file", conf_file(source->conf)),
             FIELD_NUMBER("services", n));
 }

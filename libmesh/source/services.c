@@ -46,6 +46,7 @@ struct source_service *services_add(struct source *source, const char *name, str
     service->seen = true;
     service->conf = *conf;
     *conf = (struct service){ 0 };
+    tls_files_attach(source, service->conf.cluster);
     service->name = mem_strdup(name);
     if (!service->name || !make_dns(service, &service->conf, NULL, &service->dns) ||
         !map_put(&source->services, service->name, strlen(service->name), service)) {
@@ -209,6 +210,7 @@ bool services_change(struct source_service *service, struct service *conf)
     bool done = true;
 
     service->seen = true;
+    tls_files_attach(service->source, conf->cluster);
     if (same_targets(&service->conf, conf)) {
         change_cluster(service, conf);
         change_static(service, conf);

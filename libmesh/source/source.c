@@ -101,6 +101,7 @@ static void start(struct source *source)
 {
     source->started = true;
     reload_start(source);
+    tls_files_watch(source);
     loop_timer_set(source->loop, &source->sweep, loop_now_us(source->loop) + SWEEP_US);
 }
 
@@ -172,6 +173,7 @@ int32_t source_new(const struct source_conf *conf, struct source **out, struct f
     source->sweep.on_due = on_sweep;
     list_init(&source->dirty);
     list_init(&source->explains);
+    list_init(&source->tls_files);
     if (conf_file(conf->conf))
         source->file = file_look(conf_file(conf->conf));
     source->conf = conf_copy(conf->conf);
@@ -204,6 +206,7 @@ void source_free(struct source *source)
     file_watch_free(source->watch);
     explain_free_all(source);
     services_free(source);
+    tls_files_free(source);
     loop_undefer(&source->publish);
     dns_names_free(source->names);
     model_snapshot_unref(source->snapshot);

@@ -7,6 +7,7 @@
 #include "source/file_watch.h"
 #include "source/service.h"
 #include "source/source.h"
+#include "source/tls_files.h"
 
 /* More services that no configuration knows are refused: their names may come from strangers. */
 enum { SOURCE_MOST_DYNAMIC = 10000 };
@@ -41,6 +42,7 @@ struct source {
     struct file_look file;   /* how the configuration's file looked when it was read */
     struct file_watch *watch;
     struct list explains;
+    struct list tls_files; /* tls_files.c */
 };
 
 /* ---- source.c ---- */
@@ -67,6 +69,8 @@ bool services_update(struct source *source);
 /* Fills the table from the first configuration. */
 int32_t reload_first(struct source *source, struct fault *fault);
 void reload_start(struct source *source);
+/* The services of the configuration as it stands, once more: something that they are made of has changed. */
+int32_t reload_services(struct source *source, struct fault *fault);
 struct dns_names_conf reload_dns_conf(const struct conf *conf);
 
 /* ---- explain.c ---- */

@@ -17,7 +17,7 @@ events {{ worker_connections 2048; }}
 http {{
     # One line a request, when it ends: what it is, on which connection, over what.
     log_format ledger escape=json '$msec $http_x_request_id $request_method $status $connection $connection_requests '
-                      '$server_protocol $ssl_session_reused $ssl_client_verify $http_x_mesh_attempt $http_x_who';
+                      '$server_protocol $ssl_session_reused $ssl_client_verify $http_x_mesh_attempt $http_x_who $ssl_client_serial';
     access_log {folder}/access.log ledger;
     client_body_temp_path {folder}/temp;
     proxy_temp_path {folder}/temp;
@@ -97,7 +97,7 @@ class Nginx(Server):
 
     def executed(self):
         """The ledger's lines as dictionaries, in the order in which the requests ended."""
-        names = ("at id method status connection nth protocol reused verified attempt who").split()
+        names = ("at id method status connection nth protocol reused verified attempt who serial").split()
         if not self.access_log.exists():
             return []
         lines = self.access_log.read_text(errors="replace").splitlines()

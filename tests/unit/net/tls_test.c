@@ -48,11 +48,47 @@ static int tear_down_all(void **state)
     return 0;
 }
 
+/* ---- the same from texts ---- */
+
+/* NULL where there is no file, or nothing in it. */
+static char *text_of_file(const char *path)
+{
+    char *content = calloc(1, 65536);
+    FILE *file = path ? fopen(path, "r") : NULL;
+    size_t n = file ? fread(content, 1, 65535, file) : 0;
+
+    if (file)
+        fclose(file);
+    if (n > 0)
+        return content;
+    free(content);
+    return NULL;
+}
+
+static int32_t new_from_texts(struct net_tls_conf conf, struct fault *fault)
+{
+    char *ca_text = text_of_file(conf.ca), *cert_text = text_of_file(conf.cert), *key_text = text_of_file(conf.key);
+    struct net_tls *tls;
+    int32_t err;
+
+    conf.ca_pem = ca_text;
+    conf.cert_pem = cert_text;
+    conf.key_pem = key_text;
+    err = net_tls_new(&conf, &tls, fault);
+    net_tls_unref(tls);
+    free(ca_text);
+    free(cert_text);
+    free(key_text);
+    return err;
+}
+
 static void accept_conf(struct net_tls_conf conf)
 {
     struct net_tls *tls;
     struct fault fault = { 0 };
 
+    assert_int_equal(new_from_texts(conf, &fault), 0);
+    assert_int_equal(ERR_peek_error(), 0);
     if (net_tls_new(&conf, &tls, &fault) != 0)
         fail_msg("%s", fault.text);
     assert_ptr_equal(net_tls_ref(tls), tls);
@@ -72,6 +108,10 @@ static void refuse_conf(struct net_tls_conf conf, int32_t code, const char *path
         fail_msg("\"%s\" does not say \"%s\" and \"%s\"", fault.text, path, words);
     assert_int_equal(ERR_peek_error(), 0);
     assert_int_equal(net_tls_new(&conf, &tls, NULL), code);
+    assert_int_equal(new_from_texts(conf, &fault), code);
+    if (!strstr(fault.text, words) || !strstr(fault.text, path))
+        fail_msg("from texts: \"%s\" does not say \"%s\" and \"%s\"", fault.text, path, words);
+    assert_int_equal(ERR_peek_error(), 0);
 }
 
 static void test_good(void **state)

@@ -220,7 +220,7 @@ static void files_that_cannot_be_read_are_told(void **state)
     fwrite("{}\0{}", 1, 5, file);
     fclose(file);
     assert_int_equal(conf_read_file(conf, path, &fault), MESH_ERR_INVALID);
-    snprintf(expected, sizeof expected, "configuration file %s: it has a NUL byte, so it is no JSON", path);
+    snprintf(expected, sizeof expected, "configuration file %s: it has a NUL byte, so it is no text", path);
     assert_string_equal(fault.text, expected);
     setenv("MESH_CONFIG", "/no/such/mesh.json", 1);
     assert_int_equal(conf_read_env(conf, &fault), MESH_ERR_IO);
