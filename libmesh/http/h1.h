@@ -106,6 +106,7 @@ struct h1_exchange {
     size_t unconsumed;                       /* given to an owner that holds, and not consumed */
     bool recv_paused, send_paused, has_more; /* has_more: what send_paused waits for */
     uint32_t attempts;                       /* times that libcurl was about to send it */
+    bool is_reusable;                        /* its handle, when it is put back */
     bool has_waited;                         /* for its socket, since the first */
     long size_before;                        /* bytes sent before the first: a proxy's CONNECT */
     int socket_errno;                        /* why no socket could be opened */

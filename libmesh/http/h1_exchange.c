@@ -47,6 +47,7 @@ static void reset(struct h1_exchange *exchange)
         exchange->has_excess = exchange->body_ended = false;
     exchange->recv_paused = exchange->send_paused = exchange->has_more = false;
     exchange->n_informational = exchange->attempts = 0;
+    exchange->is_reusable = false;
     exchange->unconsumed = 0;
     exchange->size_before = 0;
     exchange->socket_errno = 0;
@@ -54,11 +55,14 @@ static void reset(struct h1_exchange *exchange)
     buf_clear(&exchange->lines);
 }
 
+/* Only a handle whose transfer went well is used again: in others libcurl leaves what it would have done next, such as its wish to
+ * rewind the body, with which every later upload fails (7.88, CURLE_SEND_FAIL_REWIND). */
 void h1_exchange_put(struct h1_exchange *exchange)
 {
     struct h1_conn *conn = exchange->conn;
 
-    if (conn->n_spare >= MOST_SPARE || exchange->lines.cap + exchange->request_cap > MOST_SPARE_BYTES) {
+    if (!exchange->is_reusable || conn->n_spare >= MOST_SPARE ||
+        exchange->lines.cap + exchange->request_cap > MOST_SPARE_BYTES) {
         h1_exchange_free(exchange);
         return;
     }
@@ -258,6 +262,7 @@ void h1_exchange_done(struct h1_exchange *exchange, CURLcode code)
         result.err = tell_trailers(exchange, &fault);
     result.fault = result.err ? &fault : NULL;
     stream = exchange->stream;
+    exchange->is_reusable = code == CURLE_OK;
     h1_exchange_put(exchange);
     if (!stream)
         return;

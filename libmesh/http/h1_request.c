@@ -226,6 +226,7 @@ int32_t h1_request_set(struct h1_exchange *exchange, const struct http_request *
         return MESH_ERR_NOMEM;
     curl_easy_setopt(exchange->easy, CURLOPT_HTTPHEADER, lines);
     curl_easy_setopt(exchange->easy, CURLOPT_VERBOSE, 0L);
+    curl_easy_setopt(exchange->easy, CURLOPT_FRESH_CONNECT, request->again ? 1L : 0L);
     set_timeout(exchange, request->deadline_us);
     if (set_method(exchange, request) || set_target(exchange, request, align(rest), size))
         return MESH_ERR_NOMEM;

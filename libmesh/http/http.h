@@ -83,6 +83,7 @@ struct http_request {
     bool has_body;
     int64_t body_len;     /* for content-length; -1: unknown */
     uint64_t deadline_us; /* of this attempt; informative for h1 */
+    bool again; /* another attempt has failed: over HTTP/1.1 not on a connection that was kept, it may be as dead */
 };
 
 /* What a connection tells its owner. `why` has code 0 when the end is an orderly one (GOAWAY without error, idle, age, ids used

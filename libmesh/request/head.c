@@ -89,6 +89,7 @@ int32_t head_make(struct head *head, const struct request *request)
         .extra = head->extra,
         .has_body = !body_is_empty(&request->body),
         .body_len = body_length(&request->body),
+        .again = request->made > 1,
         .deadline_us = is_stream(request) ? 0 : request->ends_us,
     };
     if (request->made > 1)
