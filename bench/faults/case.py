@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from outcome import Outcome, read_ledger, read_records
+from watch import go_with_others
 from endpoint import Server
 
 START = 0.8  # seconds between starting a client and its first request
@@ -144,6 +145,7 @@ class Case:
             with client.running() as process:
                 self.play(stage)
                 code = process.wait(self.seconds() - stage.now() + self.timeout_ms / 1e3 + 20)
+            go_with_others()  # reading what came of it is no hurry
             if code != 0:
                 raise RuntimeError((folder / "client.log").read_text()[-500:] or f"the client ended with {code}")
         return self.read(client, stage)

@@ -7,7 +7,6 @@ calls this."""
 
 import argparse
 import concurrent.futures
-import contextlib
 import json
 import os
 import pathlib
@@ -27,7 +26,7 @@ from case import Case, NotHere
 from clients import CLIENTS, BehindEnvoy
 from endpoint import enter_namespace
 from envoy import peers
-from watch import Watch
+from watch import Watch, go_first
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -148,8 +147,7 @@ def facts(arguments):
 def show_chosen(arguments):
     """Exit code: 1 when libmesh does not hold what must hold."""
     packet_filter = enter_namespace([sys.executable, *sys.argv])
-    with contextlib.suppress(PermissionError):
-        os.nice(-10)  # before what others do on this machine
+    go_first()
     BehindEnvoy.binary = arguments.envoy
     if not arguments.envoy:
         arguments.clients = [name for name in arguments.clients if name != "envoy"]
