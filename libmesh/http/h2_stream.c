@@ -241,6 +241,8 @@ static struct http_result judge(struct h2_conn *conn, const struct http_stream *
         *fault = conn->why;
         fault->code = conn->why.code ? conn->why.code : MESH_ERR_RESET;
     } else if (stream->id == conn->reset_id) {
+        result.was_reset = true;
+        result.reset_code = code;
         result.wants_http1 = code == NGHTTP2_HTTP_1_1_REQUIRED;
         if ((code == NGHTTP2_REFUSED_STREAM || result.wants_http1) && !stream->had_head)
             result.reach = HTTP_REFUSED; /* who has begun to answer has processed it, whatever it says */

@@ -37,6 +37,8 @@ struct http_result {
     enum http_reach reach;
     const struct fault *fault; /* with err; borrowed for the call */
     bool wants_http1;          /* the peer answers this only over HTTP/1.1 (HTTP_1_1_REQUIRED) */
+    bool was_reset;            /* by the peer's RST_STREAM: */
+    uint32_t reset_code;       /* its error code */
 };
 
 /* What a stream tells its owner. One const table an owner type. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "grpc/timeout.h"
+
 /* In the order of the bits DEADLINE_*. */
 static const char *const names[DEADLINE_HEADERS] = {
     "x-mesh-deadline-ms",
@@ -13,16 +15,6 @@ static const char *const names[DEADLINE_HEADERS] = {
 
 /* Longer ones are none: times are added up. */
 #define MOST_MS (UINT64_C(1) << 40)
-
-/* TimeoutValue TimeoutUnit, "PROTOCOL-HTTP2.md" of gRPC: at most eight digits. */
-enum { GRPC_MOST_DIGITS = 8, GRPC_MOST = 99999999 };
-
-static const struct {
-    char unit;
-    uint64_t us; /* 0: a nanosecond */
-} grpc_units[] = {
-    { 'n', 0 }, { 'u', 1 }, { 'm', US_PER_MS }, { 'S', US_PER_S }, { 'M', 60 * US_PER_S }, { 'H', 3600 * US_PER_S },
-};
 
 /* ---- reading ---- */
 
@@ -37,15 +29,9 @@ static uint64_t read_ms(const char *value)
 
 static uint64_t read_grpc(const char *value)
 {
-    size_t len = strlen(value);
-    uint64_t number;
+    uint64_t us;
 
-    if (len < 2 || len > GRPC_MOST_DIGITS + 1 || !text_to_u64(value, len - 1, &number))
-        return DEADLINE_NONE;
-    for (size_t i = 0; i < COUNT_OF(grpc_units); i++)
-        if (grpc_units[i].unit == value[len - 1])
-            return grpc_units[i].us ? number * grpc_units[i].us : number / 1000;
-    return DEADLINE_NONE;
+    return grpc_timeout_read(value, strlen(value), &us) ? us : DEADLINE_NONE;
 }
 
 static void note(struct deadline_asked *asked, unsigned at, uint64_t us)
@@ -106,19 +92,6 @@ static void write_ms(uint64_t us, char *out)
     text_from_u64(us < US_PER_MS ? 1 : us / US_PER_MS, out);
 }
 
-/* As exact as eight digits allow. */
-static void write_grpc(uint64_t us, char *out)
-{
-    size_t at = 1, len;
-
-    while (at + 1 < COUNT_OF(grpc_units) && us / grpc_units[at].us > GRPC_MOST)
-        at++;
-    us /= grpc_units[at].us;
-    len = text_from_u64(us == 0 ? 1 : us < GRPC_MOST ? us : GRPC_MOST, out);
-    out[len] = grpc_units[at].unit;
-    out[len + 1] = '\0';
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -146,7 +119,7 @@ void deadline_write(struct deadline_lines *lines, const struct deadline_asked *a
         if (us == DEADLINE_NONE)
             continue;
         if (UINT32_C(1) << i == DEADLINE_GRPC)
-            write_grpc(us, text);
+            grpc_timeout_write(us, text);
         else
             write_ms(us, text);
         lines->headers[lines->n++] = (struct mesh_header){ names[i], text };
