@@ -15,19 +15,24 @@ class Contender:
     envoy: str = ""  # which of Envoy's listeners it goes through; "": straight to the server
     targets: dict = field(default_factory=dict)  # figure: the ratio it may reach at most, or at least when negative
     only_at: tuple = ()  # callers at which the targets hold; (): at any number
+    without: str = ""  # the same with its policies off: what they cost
 
 
+POLICIES_TARGET = 1.15  # of the CPU of the contender `without` them
 WAITING_TARGETS = {"cpu_us_per_call": 1.15, "p50_us": 1.10, "calls_per_s": -0.90}
 
 CONTENDERS = [
     Contender("floor", "floor", "adaptive", "floor"),
     Contender("floor, caller drives", "floor", "caller", "floor"),
-    Contender("libmesh", "mesh_client", "sync", "floor", targets=WAITING_TARGETS),
+    Contender("libmesh", "mesh_client", "sync", "floor", targets=WAITING_TARGETS, without="libmesh, bare"),
+    Contender("libmesh, bare", "mesh_client", "bare", "floor"),
     Contender("gRPC C++", "grpc_client", "sync", "floor"),
     Contender("floor > Envoy", "floor", "adaptive", "floor", envoy="policies"),
     Contender("floor > Envoy, bare", "floor", "adaptive", "floor", envoy="bare"),
     Contender("floor, async", "floor", "async", "floor, async"),
-    Contender("libmesh, async", "mesh_client", "async", "floor, async", targets={"cpu_us_per_call": 1.35}, only_at=(64,)),
+    Contender("libmesh, async", "mesh_client", "async", "floor, async", targets={"cpu_us_per_call": 1.35}, only_at=(64,),
+              without="libmesh, async, bare"),
+    Contender("libmesh, async, bare", "mesh_client", "bare-async", "floor, async"),
     Contender("libcurl multi", "curl_client", "multi", "floor, async"),
 ]
 

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libmesh as a stranger uses it, with every default policy on.
+/* libmesh as a stranger uses it, with every default policy on; the bare modes have every policy off that can be.
  *
- *   --mode sync   --callers threads in mesh_request()
- *   --mode async  one thread keeps --callers calls in flight through a completion queue */
+ *   --mode sync, bare        --callers threads in mesh_request()
+ *   --mode async, bare-async one thread keeps --callers calls in flight through a completion queue */
 #include <mesh/mesh.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "load/load.h"
 
-enum mode { MODE_SYNC, MODE_ASYNC };
-static const char *const modes[] = { "sync", "async", NULL };
+enum mode { MODE_SYNC, MODE_ASYNC, MODE_BARE, MODE_BARE_ASYNC };
+static const char *const modes[] = { "sync", "async", "bare", "bare-async", NULL };
+
+static const char *const bare[][2] = {
+    { "timeout_ms", "0" },       { "deadline.headers", "off" },    { "retry.attempts", "1" },
+    { "outlier.policy", "off" }, { "connection.silence_ms", "0" }, { "balance.policy", "round_robin" },
+    { "spill.zones", "off" },    { "spill.load", "off" },
+};
 
 static const struct mesh_header headers[] = { { "content-type", "application/grpc" }, { "te", "trailers" } };
 
@@ -30,7 +37,7 @@ static void set(struct mesh_conf *conf, const char *key, const char *value)
         load_fail("mesh: %s", why);
 }
 
-static struct mesh_client *make_client(const struct load_options *options)
+static struct mesh_client *make_client(const struct load_options *options, bool is_bare)
 {
     struct mesh_conf *conf = mesh_conf_new();
     struct mesh_client *client;
@@ -42,6 +49,8 @@ static struct mesh_client *make_client(const struct load_options *options)
     set(conf, "services.echo.target", target);
     if (options->ca)
         set(conf, "services.echo.tls.ca", options->ca);
+    for (size_t i = 0; is_bare && i < sizeof bare / sizeof bare[0]; i++)
+        set(conf, bare[i][0], bare[i][1]);
     if (mesh_client_new(conf, &client, why, sizeof why) != 0)
         load_fail("mesh: %s", why);
     mesh_conf_free(conf);
@@ -136,12 +145,15 @@ int main(int argc, char **argv)
     struct load_options options;
     struct load_message message;
     struct program program;
+    bool is_async, is_bare;
     enum mode mode;
 
     load_parse(argc, argv, modes, &options);
     mode = (enum mode) load_mode(&options, modes);
+    is_async = mode == MODE_ASYNC || mode == MODE_BARE_ASYNC;
+    is_bare = mode == MODE_BARE || mode == MODE_BARE_ASYNC;
     message = load_message(options.body);
-    program.client = make_client(&options);
+    program.client = make_client(&options, is_bare);
     program.in_flight = options.callers;
     mesh_request_opts_init(&program.call, sizeof program.call);
     program.call.service = "echo";
@@ -151,8 +163,7 @@ int main(int argc, char **argv)
     program.call.n_headers = sizeof headers / sizeof headers[0];
     program.call.body = message.data;
     program.call.body_len = message.len;
-    load_run(&options, mode == MODE_ASYNC ? 1 : options.callers, mode == MODE_ASYNC ? keep_in_flight : call_and_wait,
-             &program);
+    load_run(&options, is_async ? 1 : options.callers, is_async ? keep_in_flight : call_and_wait, &program);
     mesh_client_free(program.client);
     free(message.data);
     return 0;

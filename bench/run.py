@@ -17,7 +17,7 @@ import tempfile
 import time
 
 import table
-from contenders import CONTENDERS, Missing, Runner, Setting
+from contenders import CONTENDERS, POLICIES_TARGET, Missing, Runner, Setting
 from peers import Envoy, Server, envoy_version, make_certificate
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -79,6 +79,7 @@ def compare(runner, contenders, setting, arguments):
     for contender in contenders:
         mine = [figures for figures in rounds[contender.name] if figures]
         ratio = table.ratios(rounds[contender.name], rounds[contender.base])
+        price = table.ratios(rounds[contender.name], rounds.get(contender.without, []))
         results.append({
             "callers": setting.callers,
             "transport": setting.transport,
@@ -87,7 +88,7 @@ def compare(runner, contenders, setting, arguments):
             "failed": failed.get(contender.name),
             "median": table.medians(mine) if mine else None,
             "ratio": ratio,
-            "verdict": table.judge(contender, setting, ratio),
+            "verdict": table.judge(contender, setting, ratio) | table.judge_policies(price, POLICIES_TARGET),
             "rounds": mine,
         })
     table.print_setting(setting, results)
@@ -147,6 +148,7 @@ def main():
     report = {"machine": machine(arguments.envoy), "seconds": arguments.seconds}
     report["results"] = measure_calls(arguments)
     table.print_summary(report["results"])
+    table.print_policies(report["results"])
     report["micro"] = measure_inside(arguments)
     if report["micro"]:
         table.print_micro(report["micro"])

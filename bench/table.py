@@ -42,7 +42,15 @@ def judge(contender, setting, ratio):
     return verdict
 
 
-SHORT = {"cpu_us_per_call": "CPU", "p50_us": "p50", "calls_per_s": "calls/s"}
+def judge_policies(price, target):
+    """As judge(), of what the policies cost: CPU with them relative to CPU without."""
+    if not price:
+        return {}
+    ratio = price["cpu_us_per_call"]
+    return {"policies": (round(ratio, 3), target, ratio <= target)}
+
+
+SHORT = {"policies": "policies' CPU", "cpu_us_per_call": "CPU", "p50_us": "p50", "calls_per_s": "calls/s"}
 
 
 def verdict_text(verdict):
@@ -89,6 +97,17 @@ def print_summary(results):
     print(f"\n{met} of {len(checks)} targets met. x: relative to the floor (asynchronous rows: to the asynchronous floor), ")
     print("medians of ratios within a round; x CPU is client and proxy together. CPU, p50: less is better.")
     print("Targets: CPU at most 1.15 of the floor, p50 at most 1.10, calls/s at least 0.90; asynchronous, 64 in flight, CPU 1.35.")
+
+
+def print_policies(results):
+    """What all default policies together cost, a line a setting."""
+    print("\nAll default policies, CPU relative to the same with every policy off (bare): target at most 1.15")
+    for result in results:
+        if "policies" not in result["verdict"]:
+            continue
+        ratio, _, met = result["verdict"]["policies"]
+        setting = f"{result['contender']}, {result['callers']} callers, {result['transport']}, {result['body']} B"
+        print(f"  {setting:44} {ratio:.2f}  {'met' if met else 'missed'}")
 
 
 def print_micro(micro):
