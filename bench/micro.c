@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has no connection in it: how long a pick takes, what passing the limits and recording a request cost, how long a cluster
+/* What has no connection in it: how long a pick and the whole choice of an endpoint take, what passing the limits and recording a request cost, how long a cluster
  * takes up a new set of endpoints, and how much memory an endpoint needs. Prints one object of JSON. */
 #include <malloc.h>
 #include <pthread.h>
@@ -146,12 +146,13 @@ static void measure_picks(void)
 /* ---- sets ---- */
 
 /* Endpoint i of generation g; a later generation has other addresses for the first CHANGED of them. */
-static struct model_endpoints *make_set(unsigned generation)
+static struct model_endpoints *make_set(uint32_t n, uint32_t n_zones, unsigned generation)
 {
-    struct model_endpoints *set = model_endpoints_new(ENDPOINTS_READY, "static", MANY);
+    static const char *const zones[] = { "zone-a", "zone-b", "zone-c" };
+    struct model_endpoints *set = model_endpoints_new(ENDPOINTS_READY, "static", n);
 
     need(set != NULL, "no memory");
-    for (uint32_t i = 0; i < MANY; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         struct model_endpoint *endpoint = &set->endpoints[i];
         uint32_t number = i < CHANGED ? MANY + generation * CHANGED + i : i;
 
@@ -160,7 +161,7 @@ static struct model_endpoints *make_set(unsigned generation)
         endpoint->addr.ip[1] = (uint8_t) (number >> 16);
         endpoint->addr.ip[2] = (uint8_t) (number >> 8);
         endpoint->addr.ip[3] = (uint8_t) number;
-        endpoint->zone = model_endpoints_text(set, "zone-a", 6);
+        endpoint->zone = model_endpoints_text(set, zones[i % n_zones], 6);
         need(endpoint->zone != NULL, "no memory");
     }
     return set;
@@ -192,7 +193,7 @@ static double cpu_ms(void)
 /* A new state of the cluster, as the client brings it in: until the loop's turn is over. */
 static double swap_ms(struct loop *loop, struct cluster *cluster, struct model_cluster *conf, unsigned generation)
 {
-    struct model_endpoints *set = make_set(generation);
+    struct model_endpoints *set = make_set(MANY, 1, generation);
     struct model_entry entry = { conf, set };
     double began = cpu_ms();
 
@@ -233,7 +234,7 @@ static void measure_sets(void)
     need(conf && loop_new(&threadless, &loop) == 0, "no memory");
     before = allocated();
     first_ms = cpu_ms();
-    cluster = make_cluster(loop, conf, make_set(0));
+    cluster = make_cluster(loop, conf, make_set(MANY, 1, 0));
     first_ms = cpu_ms() - first_ms;
     printf("\"swaps\": [{\"endpoints\": %d, \"first_ms\": %.2f, \"bytes_per_endpoint\": %.1f, ", MANY, first_ms,
            (double) (allocated() - before) / MANY);
@@ -246,6 +247,86 @@ static void measure_sets(void)
     loop_leave(loop);
     loop_free(loop);
     model_cluster_unref(conf);
+}
+
+/* ---- the whole choice ---- */
+
+/* Zone, isolation, balancer, and the record of it, as the first attempt of a request asks for. */
+static void choose(struct cluster *cluster, struct rand *dice)
+{
+    struct cluster_choice choice = { .passed_by = NULL };
+    struct cluster_hint hint = { .key = rand_u64(dice), .idempotent = true, .choice = &choice };
+    struct endpoint *endpoint;
+    struct fault fault;
+
+    need(cluster_choose(cluster, &hint, &endpoint, &fault) == 0, "nobody is chosen");
+}
+
+static double choice_ns(struct loop *loop, struct cluster *cluster)
+{
+    uint64_t least = UINT64_MAX;
+    struct rand dice;
+
+    rand_seed_with(&dice, 1);
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t began;
+
+        loop_enter(loop);
+        began = clock_now_us();
+        for (int k = 0; k < PICKS; k++)
+            choose(cluster, &dice);
+        began = clock_now_us() - began;
+        loop_leave(loop);
+        least = began < least ? began : least;
+    }
+    return (double) least * 1e3 / PICKS;
+}
+
+static void introduce(struct cluster *cluster)
+{
+    uint64_t us = 1000;
+
+    LIST_EACH(link, &cluster->endpoints) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+
+        for (int k = 0; k < BALANCE_INTRODUCTION; k++)
+            balance_answered(&endpoint->stats->balance, us++ % 2000, US_PER_S);
+    }
+}
+
+static void measure_choice(struct loop *loop, uint32_t n, uint32_t n_zones, const char **comma)
+{
+    struct model_cluster *conf = model_cluster_new("micro");
+    struct cluster *cluster;
+
+    need(conf != NULL, "no memory");
+    conf->protocol = MODEL_H2C;
+    conf->policy.spill.zone = "zone-a";
+    cluster = make_cluster(loop, conf, make_set(n, n_zones, 0));
+    introduce(cluster);
+    printf("%s{\"endpoints\": %u, \"zones\": %u, \"ns\": %.1f}", *comma, n, n_zones, choice_ns(loop, cluster));
+    *comma = ", ";
+    loop_enter(loop);
+    cluster_unref(cluster);
+    loop_leave(loop);
+    conf->policy.spill.zone = NULL;
+    model_cluster_unref(conf);
+}
+
+static void measure_choices(void)
+{
+    struct loop_conf threadless = { .threadless = true };
+    struct loop *loop = NULL;
+    const char *comma = "";
+
+    need(loop_new(&threadless, &loop) == 0, "no memory");
+    printf(", \"choices\": [");
+    measure_choice(loop, FEW, 1, &comma);
+    measure_choice(loop, FEW, 3, &comma);
+    measure_choice(loop, MANY, 1, &comma);
+    measure_choice(loop, MANY, 3, &comma);
+    printf("]");
+    loop_free(loop);
 }
 
 /* ---- limits ---- */
@@ -376,6 +457,7 @@ int main(void)
     printf("{");
     measure_picks();
     measure_sets();
+    measure_choices();
     measure_limits();
     measure_records();
     printf("}\n");

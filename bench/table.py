@@ -16,6 +16,7 @@ COLUMNS = [  # heading, width, figure, how it is written
 ]
 RATIO_COLUMNS = [("x calls/s", 10, "calls_per_s"), ("x p50", 7, "p50_us"), ("x CPU", 7, "all_cpu_us_per_call")]
 NAME_WIDTH = 22
+CHOICE_TARGET_NS = 150
 
 
 def medians(rounds):
@@ -115,6 +116,9 @@ def print_micro(micro):
     for pick in micro["picks"]:
         kind = "half are slow" if pick["half_slow"] else "unequal weights" if pick["weighted"] else "equal weights"
         print(f"  {pick['policy']:16} {pick['endpoints']:>8,} endpoints, {kind:16} {pick['ns']:>8.1f} ns a pick")
+    for choice in micro["choices"]:
+        verdict = "target met" if choice["ns"] <= CHOICE_TARGET_NS else f"missed: target {CHOICE_TARGET_NS}"
+        print(f"  the whole choice  {choice['endpoints']:>7,} endpoints, {choice['zones']} zones {choice['ns']:>17.1f} ns  {verdict}")
     for limit in micro["limits"]:
         print(f"  a request past the limits, {limit['limits']:16} {limit['ns']:>15.1f} ns")
     for swap in micro["swaps"]:
