@@ -109,6 +109,8 @@ static void on_end(struct http_stream *stream, const struct http_result *result)
         is_grpc(check) ? judge_grpc(check) : judge_http(check);
         return;
     }
+    if (result->wants_http1)
+        pool_speak_http1(check->endpoint->pool);
     if (result->reach == HTTP_MAYBE || check->repeated) {
         check_got_nothing(check, result->fault);
         return;

@@ -22,6 +22,7 @@ int32_t pool_new(struct loop *loop, const struct pool_conf *conf, struct pool **
         return MESH_ERR_NOMEM;
     pool->loop = loop;
     pool->conf = *conf;
+    pool->by_alpn = conf->speaks == POOL_ALPN;
     if (conf->tls)
         net_tls_ref(conf->tls);
     list_init(&pool->connections);
@@ -345,6 +346,36 @@ void pool_connection_ended(struct connection *connection, bool was_open, const s
         fail_waiting(pool, why);
     help_waiting(pool);
     changed(pool);
+}
+
+/* ---- a peer that wants HTTP/1.1 ---- */
+
+static void leave_http2(struct connection *connection)
+{
+    if (connection->state < CONNECTION_OPEN) {
+        connection_free(connection);
+        return;
+    }
+    connection->state = CONNECTION_DRAINING;
+    http_conn_drain(connection->http);
+}
+
+bool pool_speak_http1(struct pool *pool)
+{
+    if (!pool->by_alpn || pool->conf.speaks == POOL_HTTP1)
+        return pool->conf.speaks == POOL_HTTP1;
+    pool->conf.speaks = POOL_HTTP1;
+    LIST_EACH_SAFE(link, next, &pool->connections) {
+        struct connection *connection = CONTAINER_OF(link, struct connection, link);
+
+        if (connection->state < CONNECTION_OPEN)
+            count_connection(pool, -1);
+        leave_http2(connection);
+    }
+    if (!list_empty(&pool->waiting))
+        loop_timer_set(pool->loop, &pool->retry, 0); /* dials for them in the next turn */
+    changed(pool);
+    return true;
 }
 
 /* ---- the end ---- */

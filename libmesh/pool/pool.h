@@ -67,6 +67,9 @@ struct http_conn *pool_take(struct pool *pool);
 void pool_wait(struct pool *pool, struct pool_lease *lease);
 /* Not answered any more. Fine for one that is not waiting. */
 void pool_forget(struct pool_lease *lease);
+/* The peer has refused a request since it wants HTTP/1.1 (HTTP_1_1_REQUIRED): new connections speak that, those that there are take no
+ * more. False: the target demands HTTP/2. */
+bool pool_speak_http1(struct pool *pool);
 /* An attempt on one of its connections has ended: whether with an answer in time. */
 void pool_attempt_ended(struct pool *pool, bool answered);
 /* Opens a connection if there is none. */

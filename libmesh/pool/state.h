@@ -13,6 +13,7 @@ struct pool {
     struct list waiting;     /* struct pool_lease, oldest first */
     uint32_t n_waiting;
     bool draining;
+    bool by_alpn;            /* the peer has the choice of what is spoken */
     bool doubted;            /* the last connecting failed, or the last connection ended silent: until one opens */
     struct fault fault;      /* why */
     uint32_t failures;       /* in a row */

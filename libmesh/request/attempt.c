@@ -10,6 +10,8 @@ static struct request *of_stream(struct http_stream *stream)
     return CONTAINER_OF(stream, struct request, attempt.stream);
 }
 
+static void on_end(struct http_stream *stream, const struct http_result *result);
+
 static struct request *of_lease(struct pool_lease *lease)
 {
     return CONTAINER_OF(lease, struct request, attempt.lease);
@@ -75,20 +77,6 @@ static void on_outgrown(struct request *request)
               "the answer's body is longer than response.max_bytes %llu; a stream may read it",
               (unsigned long long) request->conf->policy.response_max_bytes);
     request_attempt_failed(request, MESH_ERR_TOO_LARGE, HTTP_MAYBE, &fault);
-}
-
-static void on_end(struct http_stream *stream, const struct http_result *result)
-{
-    struct request *request = of_stream(stream);
-
-    if (request->attempt.given_up)
-        return; /* a retry is on its way */
-    if (result->err == MESH_ERR_TOO_LARGE && request->attempt.outgrown)
-        on_outgrown(request);
-    else if (result->err)
-        request_attempt_failed(request, result->err, result->reach, result->fault);
-    else
-        request_attempt_done(request);
 }
 
 static const struct http_stream_ops stream_ops = { read_body, on_header, on_head, on_data, on_end };
@@ -174,6 +162,69 @@ static int32_t wait_for_connection(struct request *request)
     pool_wait(request->attempt.endpoint->pool, &request->attempt.lease);
     return 0;
 }
+
+/* ---- the end of the stream ---- */
+
+static void count_bytes(struct request *request)
+{
+    request->bytes_sent += request->attempt.stream.bytes_sent;
+    request->bytes_received += request->attempt.stream.bytes_received;
+    request->attempt.stream.bytes_sent = request->attempt.stream.bytes_received = 0;
+}
+
+/* Who wants HTTP/1.1 has done nothing with it: the attempt goes on over that, whatever the method. */
+static bool go_on_over_http1(struct request *request, const struct http_result *result)
+{
+    struct attempt *attempt = &request->attempt;
+    struct fault fault;
+    int32_t err;
+
+    if (result->reach == HTTP_MAYBE || request->state != REQUEST_OPEN || !body_is_replayable(&request->body))
+        return false;
+    count_bytes(request);
+    attempt->stream = (struct http_stream){ 0 };
+    loop_timer_cancel(request->env->loop, &request->pause);
+    err = wait_for_connection(request);
+    if (!err)
+        return true;
+    fault = request->response->fault;
+    request_attempt_failed(request, err, HTTP_NOT_SENT, &fault);
+    return true;
+}
+
+static void on_http1_wanted(struct request *request, const struct http_result *result)
+{
+    struct fault fault;
+
+    if (!pool_speak_http1(request->attempt.endpoint->pool)) {
+        fault_set(&fault, MESH_ERR_PROTOCOL,
+                  "%s answers this only over HTTP/1.1 (HTTP_1_1_REQUIRED), but the target demands HTTP/2 (use https:// "
+                  "or http://)",
+                  request->attempt.endpoint->address);
+        request_attempt_failed(request, fault.code, HTTP_MAYBE, &fault);
+        return;
+    }
+    if (!go_on_over_http1(request, result))
+        request_attempt_failed(request, result->err, result->reach, result->fault);
+}
+
+static void on_end(struct http_stream *stream, const struct http_result *result)
+{
+    struct request *request = of_stream(stream);
+
+    if (request->attempt.given_up)
+        return; /* a retry is on its way */
+    if (result->err == MESH_ERR_TOO_LARGE && request->attempt.outgrown)
+        on_outgrown(request);
+    else if (result->wants_http1)
+        on_http1_wanted(request, result);
+    else if (result->err)
+        request_attempt_failed(request, result->err, result->reach, result->fault);
+    else
+        request_attempt_done(request);
+}
+
+/* ---- which endpoint ---- */
 
 void attempt_remember(struct request *request, struct endpoint *endpoint)
 {
@@ -268,13 +319,6 @@ static uint64_t latency_of(const struct request *request)
     if (!is_collected(request) || !request->attempt.opened_us)
         return 0;
     return loop_now_us(request->env->loop) - request->attempt.opened_us;
-}
-
-static void count_bytes(struct request *request)
-{
-    request->bytes_sent += request->attempt.stream.bytes_sent;
-    request->bytes_received += request->attempt.stream.bytes_received;
-    request->attempt.stream.bytes_sent = request->attempt.stream.bytes_received = 0;
 }
 
 void attempt_end(struct request *request, enum attempt_outcome outcome)

@@ -316,10 +316,8 @@ static void test_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_download),
-        cmocka_unit_test(test_upload),
-        cmocka_unit_test(test_many_at_once),
-        cmocka_unit_test(test_cancelled_downloads),
+        cmocka_unit_test(test_download),     cmocka_unit_test(test_upload),
+        cmocka_unit_test(test_many_at_once), cmocka_unit_test(test_cancelled_downloads),
         cmocka_unit_test(test_killed),
     };
 

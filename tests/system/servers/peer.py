@@ -173,6 +173,20 @@ def endless_body(stream):
 flood_data = endless_body  # floods take no notice of a reset
 
 
+# ---- who answers over HTTP/1.1 only ----
+
+
+HTTP_1_1_REQUIRED = 0xD
+
+
+def http1_required(stream):
+    yield RstStreamFrame(stream, error_code=HTTP_1_1_REQUIRED).serialize()
+
+
+def http1_required_goaway(stream):
+    yield GoAwayFrame(0, last_stream_id=0, error_code=HTTP_1_1_REQUIRED).serialize()
+
+
 # ---- what is sent by peers that are alive but of no use ----
 
 
@@ -248,6 +262,9 @@ class Connection:
         self.report = {"mode": mode, "taken": 0, "goaway": None, "debug": "", "end": "open"}
 
     def run(self):
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.selected_alpn_protocol() == "http/1.1":
+            self.run_http1()
+            return
         settings = FIRST_SETTINGS.get(self.mode, {})
         if settings is not None:
             self.write(SettingsFrame(0, settings=settings).serialize())
@@ -267,7 +284,22 @@ class Connection:
             sender.join()
         if not self.reads and not self.floods:
             time.sleep(MOST_S)  # still there, and as deaf
-        print(json.dumps(self.report), flush=True)
+        report(self.report)
+
+    def run_http1(self):
+        """Requests with a content-length or without a body, one after the other."""
+        while True:
+            while b"\r\n\r\n" not in self.buffer:
+                received = self.sock.recv(CHUNK)
+                if not received:
+                    return
+                self.buffer += received
+            head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+            told = [line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+            if self.read_exactly(int(told[0]) if told else 0) is None:
+                return
+            self.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
+            report({"http1": head.split(b" ")[0].decode()})
 
     def write(self, piece):
         with self.lock:
@@ -352,13 +384,22 @@ class Connection:
             self.sock.shutdown(socket.SHUT_RDWR)
 
 
+def report(what):
+    """A line at a time, whichever thread it comes from."""
+    with reporting:
+        print(json.dumps(what), flush=True)
+
+
+reporting = threading.Lock()
+
+
 def main():
     mode, *tls = sys.argv[1:]
     context = None
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols(["h2", "http/1.1"] if mode.startswith("http1_required") else ["h2"])
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listener.getsockname()[1], flush=True)
     while True:
