@@ -104,6 +104,64 @@ size_t text_distance(const char *a, const char *b)
     return row[b_len];
 }
 
+static bool is_continuation(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+size_t text_utf8_length(unsigned char lead)
+{
+    if (lead < 0x80)
+        return 1;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        return 2;
+    if ((lead & 0xf0) == 0xe0)
+        return 3;
+    if (lead >= 0xf0 && lead <= 0xf4)
+        return 4;
+    return 0;
+}
+
+static bool allowed_code_point(uint32_t code, size_t len)
+{
+    if (len == 3)
+        return code >= 0x800 && (code < 0xd800 || code > 0xdfff);
+    if (len == 4)
+        return code >= 0x10000 && code <= 0x10ffff;
+    return true;
+}
+
+size_t text_decode(const unsigned char *at, size_t left, uint32_t *code)
+{
+    static const uint8_t lead_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    size_t len = text_utf8_length(at[0]);
+
+    if (len == 0 || len > left)
+        return 0;
+    *code = at[0] & lead_bits[len];
+    for (size_t i = 1; i < len; i++) {
+        if (!is_continuation(at[i]))
+            return 0;
+        *code = *code << 6 | (at[i] & 0x3fU);
+    }
+    return allowed_code_point(*code, len) ? len : 0;
+}
+
+bool text_is_utf8(const char *text, size_t len)
+{
+    const unsigned char *at = (const unsigned char *) text, *end = at + len;
+    uint32_t code;
+
+    while (at < end) {
+        size_t size = *at < 0x80 ? 1 : text_decode(at, (size_t) (end - at), &code);
+
+        if (size == 0)
+            return false;
+        at += size;
+    }
+    return true;
+}
+
 const char *text_printable(const char *text, size_t len, char *out, size_t out_len)
 {
     size_t used = 0;

@@ -24,6 +24,11 @@ static inline bool text_is(const char *text, size_t len, const char *literal)
 bool text_starts_with(const char *text, const char *prefix);
 /* Edits (insert, delete, replace) from one text to the other: for "did you mean". */
 size_t text_distance(const char *a, const char *b);
+/* Bytes of the UTF-8 character that its first one announces; 0: it cannot lead (RFC 3629 section 4). */
+size_t text_utf8_length(unsigned char lead);
+/* Bytes of the UTF-8 character at `at`, its number in *code; 0: no valid one begins there. `left` is not 0. */
+size_t text_decode(const unsigned char *at, size_t left, uint32_t *code);
+bool text_is_utf8(const char *text, size_t len);
 /* Copies with quotes and control bytes escaped as in C, so that a stranger's bytes can stand in one line.
  * Cuts at out_len - 1. Returns out. */
 const char *text_printable(const char *text, size_t len, char *out, size_t out_len);

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Written instead of bytes that are no UTF-8. */
 static const char replacement[] = "\xef\xbf\xbd";
 
@@ -16,46 +18,6 @@ static bool is_plain(unsigned char c)
 static bool is_continuation(unsigned char c)
 {
     return (c & 0xc0) == 0x80;
-}
-
-/* Bytes that a leading byte announces; 0: it cannot lead (RFC 3629 section 4). */
-static size_t sequence_length(unsigned char lead)
-{
-    if (lead < 0x80)
-        return 1;
-    if (lead >= 0xc2 && lead <= 0xdf)
-        return 2;
-    if ((lead & 0xf0) == 0xe0)
-        return 3;
-    if (lead >= 0xf0 && lead <= 0xf4)
-        return 4;
-    return 0;
-}
-
-static bool allowed_code_point(uint32_t code, size_t len)
-{
-    if (len == 3)
-        return code >= 0x800 && (code < 0xd800 || code > 0xdfff);
-    if (len == 4)
-        return code >= 0x10000 && code <= 0x10ffff;
-    return true;
-}
-
-/* Length of the character at `at`, its number in *code; 0: no valid one begins there. */
-static size_t decode(const unsigned char *at, size_t left, uint32_t *code)
-{
-    static const uint8_t lead_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-    size_t len = sequence_length(at[0]);
-
-    if (len == 0 || len > left)
-        return 0;
-    *code = at[0] & lead_bits[len];
-    for (size_t i = 1; i < len; i++) {
-        if (!is_continuation(at[i]))
-            return 0;
-        *code = *code << 6 | (at[i] & 0x3fU);
-    }
-    return allowed_code_point(*code, len) ? len : 0;
 }
 
 /* Controls (also the C1 ones, which terminals obey), what counts as a line end, and what turns the direction of text. */
@@ -93,7 +55,7 @@ static size_t translate(char out[ESCAPE_GROWTH], const unsigned char *at, size_t
 {
     uint32_t code;
 
-    *used = decode(at, left, &code);
+    *used = text_decode(at, left, &code);
     if (*used == 0) {
         *used = 1;
         memcpy(out, replacement, sizeof replacement - 1);
@@ -140,7 +102,7 @@ size_t escape_boundary(const char *text, size_t len)
     if (start == 0)
         return len;
     /* text[start - 1] leads the last character, which is whole or not. */
-    if (sequence_length((unsigned char) text[start - 1]) > len - start + 1)
+    if (text_utf8_length((unsigned char) text[start - 1]) > len - start + 1)
         return start - 1;
     return len;
 }

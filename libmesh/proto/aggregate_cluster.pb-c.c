@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/aggregate_cluster.pb-c.h"
+void   aggregate_cluster__cluster_config__init
+                     (AggregateCluster__ClusterConfig         *message)
+{
+  static const AggregateCluster__ClusterConfig init_value = AGGREGATE_CLUSTER__CLUSTER_CONFIG__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor aggregate_cluster__cluster_config__field_descriptors[1] =
 {
   {
@@ -42,6 +48,6 @@ const ProtobufCMessageDescriptor aggregate_cluster__cluster_config__descriptor =
   aggregate_cluster__cluster_config__field_descriptors,
   aggregate_cluster__cluster_config__field_indices_by_name,
   1,  aggregate_cluster__cluster_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) aggregate_cluster__cluster_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

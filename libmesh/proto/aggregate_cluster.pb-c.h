@@ -34,6 +34,9 @@ struct  AggregateCluster__ClusterConfig
     , 0,NULL }
 
 
+/* AggregateCluster__ClusterConfig methods */
+void   aggregate_cluster__cluster_config__init
+                     (AggregateCluster__ClusterConfig         *message);
 /* --- per-message closures --- */
 
 typedef void (*AggregateCluster__ClusterConfig_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/client_side_weighted_round_robin.pb-c.h"
+void   weighted_round_robin__client_side_weighted_round_robin__init
+                     (WeightedRoundRobin__ClientSideWeightedRoundRobin         *message)
+{
+  static const WeightedRoundRobin__ClientSideWeightedRoundRobin init_value = WEIGHTED_ROUND_ROBIN__CLIENT_SIDE_WEIGHTED_ROUND_ROBIN__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor weighted_round_robin__client_side_weighted_round_robin__field_descriptors[8] =
 {
   {
@@ -133,6 +139,6 @@ const ProtobufCMessageDescriptor weighted_round_robin__client_side_weighted_roun
   weighted_round_robin__client_side_weighted_round_robin__field_descriptors,
   weighted_round_robin__client_side_weighted_round_robin__field_indices_by_name,
   1,  weighted_round_robin__client_side_weighted_round_robin__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) weighted_round_robin__client_side_weighted_round_robin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -61,6 +61,9 @@ struct  WeightedRoundRobin__ClientSideWeightedRoundRobin
     , NULL, NULL, NULL, NULL, NULL, NULL, 0,NULL, NULL }
 
 
+/* WeightedRoundRobin__ClientSideWeightedRoundRobin methods */
+void   weighted_round_robin__client_side_weighted_round_robin__init
+                     (WeightedRoundRobin__ClientSideWeightedRoundRobin         *message);
 /* --- per-message closures --- */
 
 typedef void (*WeightedRoundRobin__ClientSideWeightedRoundRobin_Closure)

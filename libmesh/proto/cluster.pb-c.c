@@ -7,6 +7,144 @@
 #endif
 
 #include "proto/cluster.pb-c.h"
+void   cluster__cluster__custom_cluster_type__init
+                     (Cluster__Cluster__CustomClusterType         *message)
+{
+  static const Cluster__Cluster__CustomClusterType init_value = CLUSTER__CLUSTER__CUSTOM_CLUSTER_TYPE__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__eds_cluster_config__init
+                     (Cluster__Cluster__EdsClusterConfig         *message)
+{
+  static const Cluster__Cluster__EdsClusterConfig init_value = CLUSTER__CLUSTER__EDS_CLUSTER_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__transport_socket_match__init
+                     (Cluster__Cluster__TransportSocketMatch         *message)
+{
+  static const Cluster__Cluster__TransportSocketMatch init_value = CLUSTER__CLUSTER__TRANSPORT_SOCKET_MATCH__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__lb_subset_config__lb_subset_selector__init
+                     (Cluster__Cluster__LbSubsetConfig__LbSubsetSelector         *message)
+{
+  static const Cluster__Cluster__LbSubsetConfig__LbSubsetSelector init_value = CLUSTER__CLUSTER__LB_SUBSET_CONFIG__LB_SUBSET_SELECTOR__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__lb_subset_config__init
+                     (Cluster__Cluster__LbSubsetConfig         *message)
+{
+  static const Cluster__Cluster__LbSubsetConfig init_value = CLUSTER__CLUSTER__LB_SUBSET_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__slow_start_config__init
+                     (Cluster__Cluster__SlowStartConfig         *message)
+{
+  static const Cluster__Cluster__SlowStartConfig init_value = CLUSTER__CLUSTER__SLOW_START_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__round_robin_lb_config__init
+                     (Cluster__Cluster__RoundRobinLbConfig         *message)
+{
+  static const Cluster__Cluster__RoundRobinLbConfig init_value = CLUSTER__CLUSTER__ROUND_ROBIN_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__least_request_lb_config__init
+                     (Cluster__Cluster__LeastRequestLbConfig         *message)
+{
+  static const Cluster__Cluster__LeastRequestLbConfig init_value = CLUSTER__CLUSTER__LEAST_REQUEST_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__ring_hash_lb_config__init
+                     (Cluster__Cluster__RingHashLbConfig         *message)
+{
+  static const Cluster__Cluster__RingHashLbConfig init_value = CLUSTER__CLUSTER__RING_HASH_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__maglev_lb_config__init
+                     (Cluster__Cluster__MaglevLbConfig         *message)
+{
+  static const Cluster__Cluster__MaglevLbConfig init_value = CLUSTER__CLUSTER__MAGLEV_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__common_lb_config__zone_aware_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig__ZoneAwareLbConfig         *message)
+{
+  static const Cluster__Cluster__CommonLbConfig__ZoneAwareLbConfig init_value = CLUSTER__CLUSTER__COMMON_LB_CONFIG__ZONE_AWARE_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__common_lb_config__locality_weighted_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig__LocalityWeightedLbConfig         *message)
+{
+  static const Cluster__Cluster__CommonLbConfig__LocalityWeightedLbConfig init_value = CLUSTER__CLUSTER__COMMON_LB_CONFIG__LOCALITY_WEIGHTED_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__common_lb_config__consistent_hashing_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig__ConsistentHashingLbConfig         *message)
+{
+  static const Cluster__Cluster__CommonLbConfig__ConsistentHashingLbConfig init_value = CLUSTER__CLUSTER__COMMON_LB_CONFIG__CONSISTENT_HASHING_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__common_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig         *message)
+{
+  static const Cluster__Cluster__CommonLbConfig init_value = CLUSTER__CLUSTER__COMMON_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__typed_extension_protocol_options_entry__init
+                     (Cluster__Cluster__TypedExtensionProtocolOptionsEntry         *message)
+{
+  static const Cluster__Cluster__TypedExtensionProtocolOptionsEntry init_value = CLUSTER__CLUSTER__TYPED_EXTENSION_PROTOCOL_OPTIONS_ENTRY__INIT;
+  *message = init_value;
+}
+void   cluster__cluster__init
+                     (Cluster__Cluster         *message)
+{
+  static const Cluster__Cluster init_value = CLUSTER__CLUSTER__INIT;
+  *message = init_value;
+}
+void   cluster__load_balancing_policy__policy__init
+                     (Cluster__LoadBalancingPolicy__Policy         *message)
+{
+  static const Cluster__LoadBalancingPolicy__Policy init_value = CLUSTER__LOAD_BALANCING_POLICY__POLICY__INIT;
+  *message = init_value;
+}
+void   cluster__load_balancing_policy__init
+                     (Cluster__LoadBalancingPolicy         *message)
+{
+  static const Cluster__LoadBalancingPolicy init_value = CLUSTER__LOAD_BALANCING_POLICY__INIT;
+  *message = init_value;
+}
+void   cluster__upstream_connection_options__init
+                     (Cluster__UpstreamConnectionOptions         *message)
+{
+  static const Cluster__UpstreamConnectionOptions init_value = CLUSTER__UPSTREAM_CONNECTION_OPTIONS__INIT;
+  *message = init_value;
+}
+void   cluster__circuit_breakers__thresholds__retry_budget__init
+                     (Cluster__CircuitBreakers__Thresholds__RetryBudget         *message)
+{
+  static const Cluster__CircuitBreakers__Thresholds__RetryBudget init_value = CLUSTER__CIRCUIT_BREAKERS__THRESHOLDS__RETRY_BUDGET__INIT;
+  *message = init_value;
+}
+void   cluster__circuit_breakers__thresholds__init
+                     (Cluster__CircuitBreakers__Thresholds         *message)
+{
+  static const Cluster__CircuitBreakers__Thresholds init_value = CLUSTER__CIRCUIT_BREAKERS__THRESHOLDS__INIT;
+  *message = init_value;
+}
+void   cluster__circuit_breakers__init
+                     (Cluster__CircuitBreakers         *message)
+{
+  static const Cluster__CircuitBreakers init_value = CLUSTER__CIRCUIT_BREAKERS__INIT;
+  *message = init_value;
+}
+void   cluster__outlier_detection__init
+                     (Cluster__OutlierDetection         *message)
+{
+  static const Cluster__OutlierDetection init_value = CLUSTER__OUTLIER_DETECTION__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor cluster__cluster__custom_cluster_type__field_descriptors[2] =
 {
   {
@@ -55,7 +193,7 @@ const ProtobufCMessageDescriptor cluster__cluster__custom_cluster_type__descript
   cluster__cluster__custom_cluster_type__field_descriptors,
   cluster__cluster__custom_cluster_type__field_indices_by_name,
   1,  cluster__cluster__custom_cluster_type__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__custom_cluster_type__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__eds_cluster_config__field_descriptors[2] =
@@ -106,7 +244,7 @@ const ProtobufCMessageDescriptor cluster__cluster__eds_cluster_config__descripto
   cluster__cluster__eds_cluster_config__field_descriptors,
   cluster__cluster__eds_cluster_config__field_indices_by_name,
   1,  cluster__cluster__eds_cluster_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__eds_cluster_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__transport_socket_match__field_descriptors[3] =
@@ -170,7 +308,7 @@ const ProtobufCMessageDescriptor cluster__cluster__transport_socket_match__descr
   cluster__cluster__transport_socket_match__field_descriptors,
   cluster__cluster__transport_socket_match__field_indices_by_name,
   1,  cluster__cluster__transport_socket_match__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__transport_socket_match__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue cluster__cluster__lb_subset_config__lb_subset_selector__lb_subset_selector_fallback_policy__enum_values_by_number[5] =
@@ -268,7 +406,7 @@ const ProtobufCMessageDescriptor cluster__cluster__lb_subset_config__lb_subset_s
   cluster__cluster__lb_subset_config__lb_subset_selector__field_descriptors,
   cluster__cluster__lb_subset_config__lb_subset_selector__field_indices_by_name,
   1,  cluster__cluster__lb_subset_config__lb_subset_selector__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__lb_subset_config__lb_subset_selector__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue cluster__cluster__lb_subset_config__lb_subset_fallback_policy__enum_values_by_number[3] =
@@ -389,7 +527,7 @@ const ProtobufCMessageDescriptor cluster__cluster__lb_subset_config__descriptor 
   cluster__cluster__lb_subset_config__field_descriptors,
   cluster__cluster__lb_subset_config__field_indices_by_name,
   2,  cluster__cluster__lb_subset_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__lb_subset_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__slow_start_config__field_descriptors[3] =
@@ -453,7 +591,7 @@ const ProtobufCMessageDescriptor cluster__cluster__slow_start_config__descriptor
   cluster__cluster__slow_start_config__field_descriptors,
   cluster__cluster__slow_start_config__field_indices_by_name,
   1,  cluster__cluster__slow_start_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__slow_start_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__round_robin_lb_config__field_descriptors[1] =
@@ -491,7 +629,7 @@ const ProtobufCMessageDescriptor cluster__cluster__round_robin_lb_config__descri
   cluster__cluster__round_robin_lb_config__field_descriptors,
   cluster__cluster__round_robin_lb_config__field_indices_by_name,
   1,  cluster__cluster__round_robin_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__round_robin_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__least_request_lb_config__field_descriptors[3] =
@@ -555,7 +693,7 @@ const ProtobufCMessageDescriptor cluster__cluster__least_request_lb_config__desc
   cluster__cluster__least_request_lb_config__field_descriptors,
   cluster__cluster__least_request_lb_config__field_indices_by_name,
   1,  cluster__cluster__least_request_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__least_request_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue cluster__cluster__ring_hash_lb_config__hash_function__enum_values_by_number[2] =
@@ -648,7 +786,7 @@ const ProtobufCMessageDescriptor cluster__cluster__ring_hash_lb_config__descript
   cluster__cluster__ring_hash_lb_config__field_descriptors,
   cluster__cluster__ring_hash_lb_config__field_indices_by_name,
   2,  cluster__cluster__ring_hash_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__ring_hash_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__maglev_lb_config__field_descriptors[1] =
@@ -686,7 +824,7 @@ const ProtobufCMessageDescriptor cluster__cluster__maglev_lb_config__descriptor 
   cluster__cluster__maglev_lb_config__field_descriptors,
   cluster__cluster__maglev_lb_config__field_indices_by_name,
   1,  cluster__cluster__maglev_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__maglev_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__common_lb_config__zone_aware_lb_config__field_descriptors[1] =
@@ -724,7 +862,7 @@ const ProtobufCMessageDescriptor cluster__cluster__common_lb_config__zone_aware_
   cluster__cluster__common_lb_config__zone_aware_lb_config__field_descriptors,
   cluster__cluster__common_lb_config__zone_aware_lb_config__field_indices_by_name,
   1,  cluster__cluster__common_lb_config__zone_aware_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__common_lb_config__zone_aware_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define cluster__cluster__common_lb_config__locality_weighted_lb_config__field_descriptors NULL
@@ -742,7 +880,7 @@ const ProtobufCMessageDescriptor cluster__cluster__common_lb_config__locality_we
   cluster__cluster__common_lb_config__locality_weighted_lb_config__field_descriptors,
   cluster__cluster__common_lb_config__locality_weighted_lb_config__field_indices_by_name,
   0,  cluster__cluster__common_lb_config__locality_weighted_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__common_lb_config__locality_weighted_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__common_lb_config__consistent_hashing_lb_config__field_descriptors[2] =
@@ -793,7 +931,7 @@ const ProtobufCMessageDescriptor cluster__cluster__common_lb_config__consistent_
   cluster__cluster__common_lb_config__consistent_hashing_lb_config__field_descriptors,
   cluster__cluster__common_lb_config__consistent_hashing_lb_config__field_indices_by_name,
   1,  cluster__cluster__common_lb_config__consistent_hashing_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__common_lb_config__consistent_hashing_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__common_lb_config__field_descriptors[5] =
@@ -884,7 +1022,7 @@ const ProtobufCMessageDescriptor cluster__cluster__common_lb_config__descriptor 
   cluster__cluster__common_lb_config__field_descriptors,
   cluster__cluster__common_lb_config__field_indices_by_name,
   2,  cluster__cluster__common_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__common_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__cluster__typed_extension_protocol_options_entry__field_descriptors[2] =
@@ -935,7 +1073,7 @@ const ProtobufCMessageDescriptor cluster__cluster__typed_extension_protocol_opti
   cluster__cluster__typed_extension_protocol_options_entry__field_descriptors,
   cluster__cluster__typed_extension_protocol_options_entry__field_indices_by_name,
   1,  cluster__cluster__typed_extension_protocol_options_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__typed_extension_protocol_options_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue cluster__cluster__discovery_type__enum_values_by_number[5] =
@@ -1480,7 +1618,7 @@ const ProtobufCMessageDescriptor cluster__cluster__descriptor =
   cluster__cluster__field_descriptors,
   cluster__cluster__field_indices_by_name,
   12,  cluster__cluster__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__cluster__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__load_balancing_policy__policy__field_descriptors[1] =
@@ -1518,7 +1656,7 @@ const ProtobufCMessageDescriptor cluster__load_balancing_policy__policy__descrip
   cluster__load_balancing_policy__policy__field_descriptors,
   cluster__load_balancing_policy__policy__field_indices_by_name,
   1,  cluster__load_balancing_policy__policy__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__load_balancing_policy__policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__load_balancing_policy__field_descriptors[1] =
@@ -1556,71 +1694,7 @@ const ProtobufCMessageDescriptor cluster__load_balancing_policy__descriptor =
   cluster__load_balancing_policy__field_descriptors,
   cluster__load_balancing_policy__field_indices_by_name,
   1,  cluster__load_balancing_policy__number_ranges,
-  NULL, /* gen_init_helpers = false */
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor cluster__upstream_connection_options__tcp_keepalive__field_descriptors[3] =
-{
-  {
-    "keepalive_probes",
-    1,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_MESSAGE,
-    0,   /* quantifier_offset */
-    offsetof(Cluster__UpstreamConnectionOptions__TcpKeepalive, keepalive_probes),
-    &pb__uint32_value__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "keepalive_time",
-    2,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_MESSAGE,
-    0,   /* quantifier_offset */
-    offsetof(Cluster__UpstreamConnectionOptions__TcpKeepalive, keepalive_time),
-    &pb__uint32_value__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "keepalive_interval",
-    3,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_MESSAGE,
-    0,   /* quantifier_offset */
-    offsetof(Cluster__UpstreamConnectionOptions__TcpKeepalive, keepalive_interval),
-    &pb__uint32_value__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned cluster__upstream_connection_options__tcp_keepalive__field_indices_by_name[] = {
-  2,   /* field[2] = keepalive_interval */
-  0,   /* field[0] = keepalive_probes */
-  1,   /* field[1] = keepalive_time */
-};
-static const ProtobufCIntRange cluster__upstream_connection_options__tcp_keepalive__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 3 }
-};
-const ProtobufCMessageDescriptor cluster__upstream_connection_options__tcp_keepalive__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "envoy.config.cluster.v3.UpstreamConnectionOptions.TcpKeepalive",
-  "TcpKeepalive",
-  "Cluster__UpstreamConnectionOptions__TcpKeepalive",
-  "envoy.config.cluster.v3",
-  sizeof(Cluster__UpstreamConnectionOptions__TcpKeepalive),
-  3,
-  cluster__upstream_connection_options__tcp_keepalive__field_descriptors,
-  cluster__upstream_connection_options__tcp_keepalive__field_indices_by_name,
-  1,  cluster__upstream_connection_options__tcp_keepalive__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__load_balancing_policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__upstream_connection_options__field_descriptors[1] =
@@ -1632,7 +1706,7 @@ static const ProtobufCFieldDescriptor cluster__upstream_connection_options__fiel
     PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
     offsetof(Cluster__UpstreamConnectionOptions, tcp_keepalive),
-    &cluster__upstream_connection_options__tcp_keepalive__descriptor,
+    &core__tcp_keepalive__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1658,7 +1732,7 @@ const ProtobufCMessageDescriptor cluster__upstream_connection_options__descripto
   cluster__upstream_connection_options__field_descriptors,
   cluster__upstream_connection_options__field_indices_by_name,
   1,  cluster__upstream_connection_options__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__upstream_connection_options__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__circuit_breakers__thresholds__retry_budget__field_descriptors[2] =
@@ -1709,7 +1783,7 @@ const ProtobufCMessageDescriptor cluster__circuit_breakers__thresholds__retry_bu
   cluster__circuit_breakers__thresholds__retry_budget__field_descriptors,
   cluster__circuit_breakers__thresholds__retry_budget__field_indices_by_name,
   1,  cluster__circuit_breakers__thresholds__retry_budget__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__circuit_breakers__thresholds__retry_budget__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__circuit_breakers__thresholds__field_descriptors[6] =
@@ -1813,7 +1887,7 @@ const ProtobufCMessageDescriptor cluster__circuit_breakers__thresholds__descript
   cluster__circuit_breakers__thresholds__field_descriptors,
   cluster__circuit_breakers__thresholds__field_indices_by_name,
   2,  cluster__circuit_breakers__thresholds__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__circuit_breakers__thresholds__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__circuit_breakers__field_descriptors[2] =
@@ -1864,7 +1938,7 @@ const ProtobufCMessageDescriptor cluster__circuit_breakers__descriptor =
   cluster__circuit_breakers__field_descriptors,
   cluster__circuit_breakers__field_indices_by_name,
   1,  cluster__circuit_breakers__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__circuit_breakers__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor cluster__outlier_detection__field_descriptors[24] =
@@ -2202,6 +2276,6 @@ const ProtobufCMessageDescriptor cluster__outlier_detection__descriptor =
   cluster__outlier_detection__field_descriptors,
   cluster__outlier_detection__field_indices_by_name,
   2,  cluster__outlier_detection__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) cluster__outlier_detection__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

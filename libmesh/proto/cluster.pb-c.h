@@ -38,7 +38,6 @@ typedef struct Cluster__Cluster__TypedExtensionProtocolOptionsEntry Cluster__Clu
 typedef struct Cluster__LoadBalancingPolicy Cluster__LoadBalancingPolicy;
 typedef struct Cluster__LoadBalancingPolicy__Policy Cluster__LoadBalancingPolicy__Policy;
 typedef struct Cluster__UpstreamConnectionOptions Cluster__UpstreamConnectionOptions;
-typedef struct Cluster__UpstreamConnectionOptions__TcpKeepalive Cluster__UpstreamConnectionOptions__TcpKeepalive;
 typedef struct Cluster__CircuitBreakers Cluster__CircuitBreakers;
 typedef struct Cluster__CircuitBreakers__Thresholds Cluster__CircuitBreakers__Thresholds;
 typedef struct Cluster__CircuitBreakers__Thresholds__RetryBudget Cluster__CircuitBreakers__Thresholds__RetryBudget;
@@ -434,22 +433,10 @@ struct  Cluster__LoadBalancingPolicy
     , 0,NULL }
 
 
-struct  Cluster__UpstreamConnectionOptions__TcpKeepalive
-{
-  ProtobufCMessage base;
-  Pb__UInt32Value *keepalive_probes;
-  Pb__UInt32Value *keepalive_time;
-  Pb__UInt32Value *keepalive_interval;
-};
-#define CLUSTER__UPSTREAM_CONNECTION_OPTIONS__TCP_KEEPALIVE__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&cluster__upstream_connection_options__tcp_keepalive__descriptor) \
-    , NULL, NULL, NULL }
-
-
 struct  Cluster__UpstreamConnectionOptions
 {
   ProtobufCMessage base;
-  Cluster__UpstreamConnectionOptions__TcpKeepalive *tcp_keepalive;
+  Core__TcpKeepalive *tcp_keepalive;
 };
 #define CLUSTER__UPSTREAM_CONNECTION_OPTIONS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cluster__upstream_connection_options__descriptor) \
@@ -546,6 +533,75 @@ struct  Cluster__OutlierDetection
     , NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 
+/* Cluster__Cluster__CustomClusterType methods */
+void   cluster__cluster__custom_cluster_type__init
+                     (Cluster__Cluster__CustomClusterType         *message);
+/* Cluster__Cluster__EdsClusterConfig methods */
+void   cluster__cluster__eds_cluster_config__init
+                     (Cluster__Cluster__EdsClusterConfig         *message);
+/* Cluster__Cluster__TransportSocketMatch methods */
+void   cluster__cluster__transport_socket_match__init
+                     (Cluster__Cluster__TransportSocketMatch         *message);
+/* Cluster__Cluster__LbSubsetConfig__LbSubsetSelector methods */
+void   cluster__cluster__lb_subset_config__lb_subset_selector__init
+                     (Cluster__Cluster__LbSubsetConfig__LbSubsetSelector         *message);
+/* Cluster__Cluster__LbSubsetConfig methods */
+void   cluster__cluster__lb_subset_config__init
+                     (Cluster__Cluster__LbSubsetConfig         *message);
+/* Cluster__Cluster__SlowStartConfig methods */
+void   cluster__cluster__slow_start_config__init
+                     (Cluster__Cluster__SlowStartConfig         *message);
+/* Cluster__Cluster__RoundRobinLbConfig methods */
+void   cluster__cluster__round_robin_lb_config__init
+                     (Cluster__Cluster__RoundRobinLbConfig         *message);
+/* Cluster__Cluster__LeastRequestLbConfig methods */
+void   cluster__cluster__least_request_lb_config__init
+                     (Cluster__Cluster__LeastRequestLbConfig         *message);
+/* Cluster__Cluster__RingHashLbConfig methods */
+void   cluster__cluster__ring_hash_lb_config__init
+                     (Cluster__Cluster__RingHashLbConfig         *message);
+/* Cluster__Cluster__MaglevLbConfig methods */
+void   cluster__cluster__maglev_lb_config__init
+                     (Cluster__Cluster__MaglevLbConfig         *message);
+/* Cluster__Cluster__CommonLbConfig__ZoneAwareLbConfig methods */
+void   cluster__cluster__common_lb_config__zone_aware_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig__ZoneAwareLbConfig         *message);
+/* Cluster__Cluster__CommonLbConfig__LocalityWeightedLbConfig methods */
+void   cluster__cluster__common_lb_config__locality_weighted_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig__LocalityWeightedLbConfig         *message);
+/* Cluster__Cluster__CommonLbConfig__ConsistentHashingLbConfig methods */
+void   cluster__cluster__common_lb_config__consistent_hashing_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig__ConsistentHashingLbConfig         *message);
+/* Cluster__Cluster__CommonLbConfig methods */
+void   cluster__cluster__common_lb_config__init
+                     (Cluster__Cluster__CommonLbConfig         *message);
+/* Cluster__Cluster__TypedExtensionProtocolOptionsEntry methods */
+void   cluster__cluster__typed_extension_protocol_options_entry__init
+                     (Cluster__Cluster__TypedExtensionProtocolOptionsEntry         *message);
+/* Cluster__Cluster methods */
+void   cluster__cluster__init
+                     (Cluster__Cluster         *message);
+/* Cluster__LoadBalancingPolicy__Policy methods */
+void   cluster__load_balancing_policy__policy__init
+                     (Cluster__LoadBalancingPolicy__Policy         *message);
+/* Cluster__LoadBalancingPolicy methods */
+void   cluster__load_balancing_policy__init
+                     (Cluster__LoadBalancingPolicy         *message);
+/* Cluster__UpstreamConnectionOptions methods */
+void   cluster__upstream_connection_options__init
+                     (Cluster__UpstreamConnectionOptions         *message);
+/* Cluster__CircuitBreakers__Thresholds__RetryBudget methods */
+void   cluster__circuit_breakers__thresholds__retry_budget__init
+                     (Cluster__CircuitBreakers__Thresholds__RetryBudget         *message);
+/* Cluster__CircuitBreakers__Thresholds methods */
+void   cluster__circuit_breakers__thresholds__init
+                     (Cluster__CircuitBreakers__Thresholds         *message);
+/* Cluster__CircuitBreakers methods */
+void   cluster__circuit_breakers__init
+                     (Cluster__CircuitBreakers         *message);
+/* Cluster__OutlierDetection methods */
+void   cluster__outlier_detection__init
+                     (Cluster__OutlierDetection         *message);
 /* --- per-message closures --- */
 
 typedef void (*Cluster__Cluster__CustomClusterType_Closure)
@@ -602,9 +658,6 @@ typedef void (*Cluster__LoadBalancingPolicy__Policy_Closure)
 typedef void (*Cluster__LoadBalancingPolicy_Closure)
                  (const Cluster__LoadBalancingPolicy *message,
                   void *closure_data);
-typedef void (*Cluster__UpstreamConnectionOptions__TcpKeepalive_Closure)
-                 (const Cluster__UpstreamConnectionOptions__TcpKeepalive *message,
-                  void *closure_data);
 typedef void (*Cluster__UpstreamConnectionOptions_Closure)
                  (const Cluster__UpstreamConnectionOptions *message,
                   void *closure_data);
@@ -651,7 +704,6 @@ extern const ProtobufCEnumDescriptor    cluster__cluster__dns_lookup_family__des
 extern const ProtobufCMessageDescriptor cluster__load_balancing_policy__descriptor;
 extern const ProtobufCMessageDescriptor cluster__load_balancing_policy__policy__descriptor;
 extern const ProtobufCMessageDescriptor cluster__upstream_connection_options__descriptor;
-extern const ProtobufCMessageDescriptor cluster__upstream_connection_options__tcp_keepalive__descriptor;
 extern const ProtobufCMessageDescriptor cluster__circuit_breakers__descriptor;
 extern const ProtobufCMessageDescriptor cluster__circuit_breakers__thresholds__descriptor;
 extern const ProtobufCMessageDescriptor cluster__circuit_breakers__thresholds__retry_budget__descriptor;

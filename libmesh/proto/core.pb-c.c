@@ -7,6 +7,174 @@
 #endif
 
 #include "proto/core.pb-c.h"
+void   core__locality__init
+                     (Core__Locality         *message)
+{
+  static const Core__Locality init_value = CORE__LOCALITY__INIT;
+  *message = init_value;
+}
+void   core__node__init
+                     (Core__Node         *message)
+{
+  static const Core__Node init_value = CORE__NODE__INIT;
+  *message = init_value;
+}
+void   core__control_plane__init
+                     (Core__ControlPlane         *message)
+{
+  static const Core__ControlPlane init_value = CORE__CONTROL_PLANE__INIT;
+  *message = init_value;
+}
+void   core__aggregated_config_source__init
+                     (Core__AggregatedConfigSource         *message)
+{
+  static const Core__AggregatedConfigSource init_value = CORE__AGGREGATED_CONFIG_SOURCE__INIT;
+  *message = init_value;
+}
+void   core__self_config_source__init
+                     (Core__SelfConfigSource         *message)
+{
+  static const Core__SelfConfigSource init_value = CORE__SELF_CONFIG_SOURCE__INIT;
+  *message = init_value;
+}
+void   core__config_source__init
+                     (Core__ConfigSource         *message)
+{
+  static const Core__ConfigSource init_value = CORE__CONFIG_SOURCE__INIT;
+  *message = init_value;
+}
+void   core__typed_extension_config__init
+                     (Core__TypedExtensionConfig         *message)
+{
+  static const Core__TypedExtensionConfig init_value = CORE__TYPED_EXTENSION_CONFIG__INIT;
+  *message = init_value;
+}
+void   core__transport_socket__init
+                     (Core__TransportSocket         *message)
+{
+  static const Core__TransportSocket init_value = CORE__TRANSPORT_SOCKET__INIT;
+  *message = init_value;
+}
+void   core__socket_address__init
+                     (Core__SocketAddress         *message)
+{
+  static const Core__SocketAddress init_value = CORE__SOCKET_ADDRESS__INIT;
+  *message = init_value;
+}
+void   core__pipe__init
+                     (Core__Pipe         *message)
+{
+  static const Core__Pipe init_value = CORE__PIPE__INIT;
+  *message = init_value;
+}
+void   core__address__init
+                     (Core__Address         *message)
+{
+  static const Core__Address init_value = CORE__ADDRESS__INIT;
+  *message = init_value;
+}
+void   core__tcp_keepalive__init
+                     (Core__TcpKeepalive         *message)
+{
+  static const Core__TcpKeepalive init_value = CORE__TCP_KEEPALIVE__INIT;
+  *message = init_value;
+}
+void   core__metadata__filter_metadata_entry__init
+                     (Core__Metadata__FilterMetadataEntry         *message)
+{
+  static const Core__Metadata__FilterMetadataEntry init_value = CORE__METADATA__FILTER_METADATA_ENTRY__INIT;
+  *message = init_value;
+}
+void   core__metadata__init
+                     (Core__Metadata         *message)
+{
+  static const Core__Metadata init_value = CORE__METADATA__INIT;
+  *message = init_value;
+}
+void   core__data_source__init
+                     (Core__DataSource         *message)
+{
+  static const Core__DataSource init_value = CORE__DATA_SOURCE__INIT;
+  *message = init_value;
+}
+void   core__runtime_fractional_percent__init
+                     (Core__RuntimeFractionalPercent         *message)
+{
+  static const Core__RuntimeFractionalPercent init_value = CORE__RUNTIME_FRACTIONAL_PERCENT__INIT;
+  *message = init_value;
+}
+void   core__runtime_double__init
+                     (Core__RuntimeDouble         *message)
+{
+  static const Core__RuntimeDouble init_value = CORE__RUNTIME_DOUBLE__INIT;
+  *message = init_value;
+}
+void   core__header_value__init
+                     (Core__HeaderValue         *message)
+{
+  static const Core__HeaderValue init_value = CORE__HEADER_VALUE__INIT;
+  *message = init_value;
+}
+void   core__header_value_option__init
+                     (Core__HeaderValueOption         *message)
+{
+  static const Core__HeaderValueOption init_value = CORE__HEADER_VALUE_OPTION__INIT;
+  *message = init_value;
+}
+void   core__health_check__http_health_check__init
+                     (Core__HealthCheck__HttpHealthCheck         *message)
+{
+  static const Core__HealthCheck__HttpHealthCheck init_value = CORE__HEALTH_CHECK__HTTP_HEALTH_CHECK__INIT;
+  *message = init_value;
+}
+void   core__health_check__tcp_health_check__init
+                     (Core__HealthCheck__TcpHealthCheck         *message)
+{
+  static const Core__HealthCheck__TcpHealthCheck init_value = CORE__HEALTH_CHECK__TCP_HEALTH_CHECK__INIT;
+  *message = init_value;
+}
+void   core__health_check__grpc_health_check__init
+                     (Core__HealthCheck__GrpcHealthCheck         *message)
+{
+  static const Core__HealthCheck__GrpcHealthCheck init_value = CORE__HEALTH_CHECK__GRPC_HEALTH_CHECK__INIT;
+  *message = init_value;
+}
+void   core__health_check__init
+                     (Core__HealthCheck         *message)
+{
+  static const Core__HealthCheck init_value = CORE__HEALTH_CHECK__INIT;
+  *message = init_value;
+}
+void   core__http_protocol_options__init
+                     (Core__HttpProtocolOptions         *message)
+{
+  static const Core__HttpProtocolOptions init_value = CORE__HTTP_PROTOCOL_OPTIONS__INIT;
+  *message = init_value;
+}
+void   core__upstream_http_protocol_options__init
+                     (Core__UpstreamHttpProtocolOptions         *message)
+{
+  static const Core__UpstreamHttpProtocolOptions init_value = CORE__UPSTREAM_HTTP_PROTOCOL_OPTIONS__INIT;
+  *message = init_value;
+}
+void   core__http1_protocol_options__init
+                     (Core__Http1ProtocolOptions         *message)
+{
+  static const Core__Http1ProtocolOptions init_value = CORE__HTTP1_PROTOCOL_OPTIONS__INIT;
+  *message = init_value;
+}
+void   core__keepalive_settings__init
+                     (Core__KeepaliveSettings         *message)
+{
+  static const Core__KeepaliveSettings init_value = CORE__KEEPALIVE_SETTINGS__INIT;
+  *message = init_value;
+}
+void   core__http2_protocol_options__init
+                     (Core__Http2ProtocolOptions         *message)
+{
+  static const Core__Http2ProtocolOptions init_value = CORE__HTTP2_PROTOCOL_OPTIONS__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor core__locality__field_descriptors[3] =
 {
   {
@@ -68,7 +236,7 @@ const ProtobufCMessageDescriptor core__locality__descriptor =
   core__locality__field_descriptors,
   core__locality__field_indices_by_name,
   1,  core__locality__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__locality__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__node__field_descriptors[7] =
@@ -186,7 +354,7 @@ const ProtobufCMessageDescriptor core__node__descriptor =
   core__node__field_descriptors,
   core__node__field_indices_by_name,
   3,  core__node__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__node__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__control_plane__field_descriptors[1] =
@@ -224,7 +392,7 @@ const ProtobufCMessageDescriptor core__control_plane__descriptor =
   core__control_plane__field_descriptors,
   core__control_plane__field_indices_by_name,
   1,  core__control_plane__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__control_plane__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define core__aggregated_config_source__field_descriptors NULL
@@ -242,7 +410,7 @@ const ProtobufCMessageDescriptor core__aggregated_config_source__descriptor =
   core__aggregated_config_source__field_descriptors,
   core__aggregated_config_source__field_indices_by_name,
   0,  core__aggregated_config_source__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__aggregated_config_source__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define core__self_config_source__field_descriptors NULL
@@ -260,7 +428,7 @@ const ProtobufCMessageDescriptor core__self_config_source__descriptor =
   core__self_config_source__field_descriptors,
   core__self_config_source__field_indices_by_name,
   0,  core__self_config_source__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__self_config_source__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__config_source__field_descriptors[3] =
@@ -324,7 +492,7 @@ const ProtobufCMessageDescriptor core__config_source__descriptor =
   core__config_source__field_descriptors,
   core__config_source__field_indices_by_name,
   1,  core__config_source__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__config_source__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__typed_extension_config__field_descriptors[2] =
@@ -375,7 +543,7 @@ const ProtobufCMessageDescriptor core__typed_extension_config__descriptor =
   core__typed_extension_config__field_descriptors,
   core__typed_extension_config__field_indices_by_name,
   1,  core__typed_extension_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__typed_extension_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__transport_socket__field_descriptors[2] =
@@ -427,7 +595,7 @@ const ProtobufCMessageDescriptor core__transport_socket__descriptor =
   core__transport_socket__field_descriptors,
   core__transport_socket__field_indices_by_name,
   2,  core__transport_socket__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__transport_socket__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue core__socket_address__protocol__enum_values_by_number[2] =
@@ -532,7 +700,7 @@ const ProtobufCMessageDescriptor core__socket_address__descriptor =
   core__socket_address__field_descriptors,
   core__socket_address__field_indices_by_name,
   1,  core__socket_address__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__socket_address__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__pipe__field_descriptors[1] =
@@ -570,7 +738,7 @@ const ProtobufCMessageDescriptor core__pipe__descriptor =
   core__pipe__field_descriptors,
   core__pipe__field_indices_by_name,
   1,  core__pipe__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__pipe__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__address__field_descriptors[2] =
@@ -621,7 +789,71 @@ const ProtobufCMessageDescriptor core__address__descriptor =
   core__address__field_descriptors,
   core__address__field_indices_by_name,
   1,  core__address__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__address__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor core__tcp_keepalive__field_descriptors[3] =
+{
+  {
+    "keepalive_probes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Core__TcpKeepalive, keepalive_probes),
+    &pb__uint32_value__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keepalive_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Core__TcpKeepalive, keepalive_time),
+    &pb__uint32_value__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keepalive_interval",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Core__TcpKeepalive, keepalive_interval),
+    &pb__uint32_value__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned core__tcp_keepalive__field_indices_by_name[] = {
+  2,   /* field[2] = keepalive_interval */
+  0,   /* field[0] = keepalive_probes */
+  1,   /* field[1] = keepalive_time */
+};
+static const ProtobufCIntRange core__tcp_keepalive__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor core__tcp_keepalive__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "envoy.config.core.v3.TcpKeepalive",
+  "TcpKeepalive",
+  "Core__TcpKeepalive",
+  "envoy.config.core.v3",
+  sizeof(Core__TcpKeepalive),
+  3,
+  core__tcp_keepalive__field_descriptors,
+  core__tcp_keepalive__field_indices_by_name,
+  1,  core__tcp_keepalive__number_ranges,
+  (ProtobufCMessageInit) core__tcp_keepalive__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__metadata__filter_metadata_entry__field_descriptors[2] =
@@ -672,7 +904,7 @@ const ProtobufCMessageDescriptor core__metadata__filter_metadata_entry__descript
   core__metadata__filter_metadata_entry__field_descriptors,
   core__metadata__filter_metadata_entry__field_indices_by_name,
   1,  core__metadata__filter_metadata_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__metadata__filter_metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__metadata__field_descriptors[1] =
@@ -710,7 +942,7 @@ const ProtobufCMessageDescriptor core__metadata__descriptor =
   core__metadata__field_descriptors,
   core__metadata__field_indices_by_name,
   1,  core__metadata__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__metadata__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__data_source__field_descriptors[4] =
@@ -787,7 +1019,7 @@ const ProtobufCMessageDescriptor core__data_source__descriptor =
   core__data_source__field_descriptors,
   core__data_source__field_indices_by_name,
   1,  core__data_source__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__data_source__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__runtime_fractional_percent__field_descriptors[1] =
@@ -825,7 +1057,7 @@ const ProtobufCMessageDescriptor core__runtime_fractional_percent__descriptor =
   core__runtime_fractional_percent__field_descriptors,
   core__runtime_fractional_percent__field_indices_by_name,
   1,  core__runtime_fractional_percent__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__runtime_fractional_percent__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__runtime_double__field_descriptors[1] =
@@ -863,7 +1095,7 @@ const ProtobufCMessageDescriptor core__runtime_double__descriptor =
   core__runtime_double__field_descriptors,
   core__runtime_double__field_indices_by_name,
   1,  core__runtime_double__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__runtime_double__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__header_value__field_descriptors[3] =
@@ -927,7 +1159,7 @@ const ProtobufCMessageDescriptor core__header_value__descriptor =
   core__header_value__field_descriptors,
   core__header_value__field_indices_by_name,
   1,  core__header_value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__header_value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue core__header_value_option__header_append_action__enum_values_by_number[4] =
@@ -1036,7 +1268,7 @@ const ProtobufCMessageDescriptor core__header_value_option__descriptor =
   core__header_value_option__field_descriptors,
   core__header_value_option__field_indices_by_name,
   1,  core__header_value_option__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__header_value_option__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__health_check__http_health_check__field_descriptors[4] =
@@ -1115,7 +1347,7 @@ const ProtobufCMessageDescriptor core__health_check__http_health_check__descript
   core__health_check__http_health_check__field_descriptors,
   core__health_check__http_health_check__field_indices_by_name,
   3,  core__health_check__http_health_check__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__health_check__http_health_check__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define core__health_check__tcp_health_check__field_descriptors NULL
@@ -1133,7 +1365,7 @@ const ProtobufCMessageDescriptor core__health_check__tcp_health_check__descripto
   core__health_check__tcp_health_check__field_descriptors,
   core__health_check__tcp_health_check__field_indices_by_name,
   0,  core__health_check__tcp_health_check__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__health_check__tcp_health_check__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__health_check__grpc_health_check__field_descriptors[2] =
@@ -1184,7 +1416,7 @@ const ProtobufCMessageDescriptor core__health_check__grpc_health_check__descript
   core__health_check__grpc_health_check__field_descriptors,
   core__health_check__grpc_health_check__field_indices_by_name,
   1,  core__health_check__grpc_health_check__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__health_check__grpc_health_check__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__health_check__field_descriptors[7] =
@@ -1303,7 +1535,7 @@ const ProtobufCMessageDescriptor core__health_check__descriptor =
   core__health_check__field_descriptors,
   core__health_check__field_indices_by_name,
   4,  core__health_check__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__health_check__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__http_protocol_options__field_descriptors[5] =
@@ -1395,7 +1627,7 @@ const ProtobufCMessageDescriptor core__http_protocol_options__descriptor =
   core__http_protocol_options__field_descriptors,
   core__http_protocol_options__field_indices_by_name,
   3,  core__http_protocol_options__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__http_protocol_options__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__upstream_http_protocol_options__field_descriptors[2] =
@@ -1446,7 +1678,7 @@ const ProtobufCMessageDescriptor core__upstream_http_protocol_options__descripto
   core__upstream_http_protocol_options__field_descriptors,
   core__upstream_http_protocol_options__field_indices_by_name,
   1,  core__upstream_http_protocol_options__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__upstream_http_protocol_options__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define core__http1_protocol_options__field_descriptors NULL
@@ -1464,7 +1696,7 @@ const ProtobufCMessageDescriptor core__http1_protocol_options__descriptor =
   core__http1_protocol_options__field_descriptors,
   core__http1_protocol_options__field_indices_by_name,
   0,  core__http1_protocol_options__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__http1_protocol_options__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__keepalive_settings__field_descriptors[2] =
@@ -1515,7 +1747,7 @@ const ProtobufCMessageDescriptor core__keepalive_settings__descriptor =
   core__keepalive_settings__field_descriptors,
   core__keepalive_settings__field_indices_by_name,
   1,  core__keepalive_settings__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__keepalive_settings__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor core__http2_protocol_options__field_descriptors[3] =
@@ -1580,7 +1812,7 @@ const ProtobufCMessageDescriptor core__http2_protocol_options__descriptor =
   core__http2_protocol_options__field_descriptors,
   core__http2_protocol_options__field_indices_by_name,
   2,  core__http2_protocol_options__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) core__http2_protocol_options__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue core__routing_priority__enum_values_by_number[2] =

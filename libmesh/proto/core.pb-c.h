@@ -28,6 +28,7 @@ typedef struct Core__TransportSocket Core__TransportSocket;
 typedef struct Core__SocketAddress Core__SocketAddress;
 typedef struct Core__Pipe Core__Pipe;
 typedef struct Core__Address Core__Address;
+typedef struct Core__TcpKeepalive Core__TcpKeepalive;
 typedef struct Core__Metadata Core__Metadata;
 typedef struct Core__Metadata__FilterMetadataEntry Core__Metadata__FilterMetadataEntry;
 typedef struct Core__DataSource Core__DataSource;
@@ -320,6 +321,27 @@ struct  Core__Address
     , CORE__ADDRESS__ADDRESS__NOT_SET, {0} }
 
 
+/*
+ * Whether and how the kernel asks for a silent peer; what is absent is the system's.
+ */
+struct  Core__TcpKeepalive
+{
+  ProtobufCMessage base;
+  Pb__UInt32Value *keepalive_probes;
+  /*
+   * seconds
+   */
+  Pb__UInt32Value *keepalive_time;
+  /*
+   * seconds
+   */
+  Pb__UInt32Value *keepalive_interval;
+};
+#define CORE__TCP_KEEPALIVE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&core__tcp_keepalive__descriptor) \
+    , NULL, NULL, NULL }
+
+
 struct  Core__Metadata__FilterMetadataEntry
 {
   ProtobufCMessage base;
@@ -578,6 +600,90 @@ struct  Core__Http2ProtocolOptions
     , NULL, NULL, NULL }
 
 
+/* Core__Locality methods */
+void   core__locality__init
+                     (Core__Locality         *message);
+/* Core__Node methods */
+void   core__node__init
+                     (Core__Node         *message);
+/* Core__ControlPlane methods */
+void   core__control_plane__init
+                     (Core__ControlPlane         *message);
+/* Core__AggregatedConfigSource methods */
+void   core__aggregated_config_source__init
+                     (Core__AggregatedConfigSource         *message);
+/* Core__SelfConfigSource methods */
+void   core__self_config_source__init
+                     (Core__SelfConfigSource         *message);
+/* Core__ConfigSource methods */
+void   core__config_source__init
+                     (Core__ConfigSource         *message);
+/* Core__TypedExtensionConfig methods */
+void   core__typed_extension_config__init
+                     (Core__TypedExtensionConfig         *message);
+/* Core__TransportSocket methods */
+void   core__transport_socket__init
+                     (Core__TransportSocket         *message);
+/* Core__SocketAddress methods */
+void   core__socket_address__init
+                     (Core__SocketAddress         *message);
+/* Core__Pipe methods */
+void   core__pipe__init
+                     (Core__Pipe         *message);
+/* Core__Address methods */
+void   core__address__init
+                     (Core__Address         *message);
+/* Core__TcpKeepalive methods */
+void   core__tcp_keepalive__init
+                     (Core__TcpKeepalive         *message);
+/* Core__Metadata__FilterMetadataEntry methods */
+void   core__metadata__filter_metadata_entry__init
+                     (Core__Metadata__FilterMetadataEntry         *message);
+/* Core__Metadata methods */
+void   core__metadata__init
+                     (Core__Metadata         *message);
+/* Core__DataSource methods */
+void   core__data_source__init
+                     (Core__DataSource         *message);
+/* Core__RuntimeFractionalPercent methods */
+void   core__runtime_fractional_percent__init
+                     (Core__RuntimeFractionalPercent         *message);
+/* Core__RuntimeDouble methods */
+void   core__runtime_double__init
+                     (Core__RuntimeDouble         *message);
+/* Core__HeaderValue methods */
+void   core__header_value__init
+                     (Core__HeaderValue         *message);
+/* Core__HeaderValueOption methods */
+void   core__header_value_option__init
+                     (Core__HeaderValueOption         *message);
+/* Core__HealthCheck__HttpHealthCheck methods */
+void   core__health_check__http_health_check__init
+                     (Core__HealthCheck__HttpHealthCheck         *message);
+/* Core__HealthCheck__TcpHealthCheck methods */
+void   core__health_check__tcp_health_check__init
+                     (Core__HealthCheck__TcpHealthCheck         *message);
+/* Core__HealthCheck__GrpcHealthCheck methods */
+void   core__health_check__grpc_health_check__init
+                     (Core__HealthCheck__GrpcHealthCheck         *message);
+/* Core__HealthCheck methods */
+void   core__health_check__init
+                     (Core__HealthCheck         *message);
+/* Core__HttpProtocolOptions methods */
+void   core__http_protocol_options__init
+                     (Core__HttpProtocolOptions         *message);
+/* Core__UpstreamHttpProtocolOptions methods */
+void   core__upstream_http_protocol_options__init
+                     (Core__UpstreamHttpProtocolOptions         *message);
+/* Core__Http1ProtocolOptions methods */
+void   core__http1_protocol_options__init
+                     (Core__Http1ProtocolOptions         *message);
+/* Core__KeepaliveSettings methods */
+void   core__keepalive_settings__init
+                     (Core__KeepaliveSettings         *message);
+/* Core__Http2ProtocolOptions methods */
+void   core__http2_protocol_options__init
+                     (Core__Http2ProtocolOptions         *message);
 /* --- per-message closures --- */
 
 typedef void (*Core__Locality_Closure)
@@ -612,6 +718,9 @@ typedef void (*Core__Pipe_Closure)
                   void *closure_data);
 typedef void (*Core__Address_Closure)
                  (const Core__Address *message,
+                  void *closure_data);
+typedef void (*Core__TcpKeepalive_Closure)
+                 (const Core__TcpKeepalive *message,
                   void *closure_data);
 typedef void (*Core__Metadata__FilterMetadataEntry_Closure)
                  (const Core__Metadata__FilterMetadataEntry *message,
@@ -682,6 +791,7 @@ extern const ProtobufCMessageDescriptor core__socket_address__descriptor;
 extern const ProtobufCEnumDescriptor    core__socket_address__protocol__descriptor;
 extern const ProtobufCMessageDescriptor core__pipe__descriptor;
 extern const ProtobufCMessageDescriptor core__address__descriptor;
+extern const ProtobufCMessageDescriptor core__tcp_keepalive__descriptor;
 extern const ProtobufCMessageDescriptor core__metadata__descriptor;
 extern const ProtobufCMessageDescriptor core__metadata__filter_metadata_entry__descriptor;
 extern const ProtobufCMessageDescriptor core__data_source__descriptor;

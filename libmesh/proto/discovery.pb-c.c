@@ -7,6 +7,54 @@
 #endif
 
 #include "proto/discovery.pb-c.h"
+void   discovery__discovery_request__init
+                     (Discovery__DiscoveryRequest         *message)
+{
+  static const Discovery__DiscoveryRequest init_value = DISCOVERY__DISCOVERY_REQUEST__INIT;
+  *message = init_value;
+}
+void   discovery__discovery_response__init
+                     (Discovery__DiscoveryResponse         *message)
+{
+  static const Discovery__DiscoveryResponse init_value = DISCOVERY__DISCOVERY_RESPONSE__INIT;
+  *message = init_value;
+}
+void   discovery__delta_discovery_request__initial_resource_versions_entry__init
+                     (Discovery__DeltaDiscoveryRequest__InitialResourceVersionsEntry         *message)
+{
+  static const Discovery__DeltaDiscoveryRequest__InitialResourceVersionsEntry init_value = DISCOVERY__DELTA_DISCOVERY_REQUEST__INITIAL_RESOURCE_VERSIONS_ENTRY__INIT;
+  *message = init_value;
+}
+void   discovery__delta_discovery_request__init
+                     (Discovery__DeltaDiscoveryRequest         *message)
+{
+  static const Discovery__DeltaDiscoveryRequest init_value = DISCOVERY__DELTA_DISCOVERY_REQUEST__INIT;
+  *message = init_value;
+}
+void   discovery__delta_discovery_response__init
+                     (Discovery__DeltaDiscoveryResponse         *message)
+{
+  static const Discovery__DeltaDiscoveryResponse init_value = DISCOVERY__DELTA_DISCOVERY_RESPONSE__INIT;
+  *message = init_value;
+}
+void   discovery__resource__init
+                     (Discovery__Resource         *message)
+{
+  static const Discovery__Resource init_value = DISCOVERY__RESOURCE__INIT;
+  *message = init_value;
+}
+void   discovery__resource_name__init
+                     (Discovery__ResourceName         *message)
+{
+  static const Discovery__ResourceName init_value = DISCOVERY__RESOURCE_NAME__INIT;
+  *message = init_value;
+}
+void   discovery__resource_error__init
+                     (Discovery__ResourceError         *message)
+{
+  static const Discovery__ResourceError init_value = DISCOVERY__RESOURCE_ERROR__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor discovery__discovery_request__field_descriptors[6] =
 {
   {
@@ -107,7 +155,7 @@ const ProtobufCMessageDescriptor discovery__discovery_request__descriptor =
   discovery__discovery_request__field_descriptors,
   discovery__discovery_request__field_indices_by_name,
   1,  discovery__discovery_request__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__discovery_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor discovery__discovery_response__field_descriptors[6] =
@@ -211,7 +259,7 @@ const ProtobufCMessageDescriptor discovery__discovery_response__descriptor =
   discovery__discovery_response__field_descriptors,
   discovery__discovery_response__field_indices_by_name,
   2,  discovery__discovery_response__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__discovery_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor discovery__delta_discovery_request__initial_resource_versions_entry__field_descriptors[2] =
@@ -262,7 +310,7 @@ const ProtobufCMessageDescriptor discovery__delta_discovery_request__initial_res
   discovery__delta_discovery_request__initial_resource_versions_entry__field_descriptors,
   discovery__delta_discovery_request__initial_resource_versions_entry__field_indices_by_name,
   1,  discovery__delta_discovery_request__initial_resource_versions_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__delta_discovery_request__initial_resource_versions_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor discovery__delta_discovery_request__field_descriptors[7] =
@@ -378,7 +426,7 @@ const ProtobufCMessageDescriptor discovery__delta_discovery_request__descriptor 
   discovery__delta_discovery_request__field_descriptors,
   discovery__delta_discovery_request__field_indices_by_name,
   1,  discovery__delta_discovery_request__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__delta_discovery_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor discovery__delta_discovery_response__field_descriptors[7] =
@@ -496,7 +544,7 @@ const ProtobufCMessageDescriptor discovery__delta_discovery_response__descriptor
   discovery__delta_discovery_response__field_descriptors,
   discovery__delta_discovery_response__field_indices_by_name,
   3,  discovery__delta_discovery_response__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__delta_discovery_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor discovery__resource__field_descriptors[4] =
@@ -574,7 +622,7 @@ const ProtobufCMessageDescriptor discovery__resource__descriptor =
   discovery__resource__field_descriptors,
   discovery__resource__field_indices_by_name,
   2,  discovery__resource__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__resource__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor discovery__resource_name__field_descriptors[1] =
@@ -612,7 +660,7 @@ const ProtobufCMessageDescriptor discovery__resource_name__descriptor =
   discovery__resource_name__field_descriptors,
   discovery__resource_name__field_indices_by_name,
   1,  discovery__resource_name__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__resource_name__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor discovery__resource_error__field_descriptors[2] =
@@ -663,6 +711,6 @@ const ProtobufCMessageDescriptor discovery__resource_error__descriptor =
   discovery__resource_error__field_descriptors,
   discovery__resource_error__field_indices_by_name,
   1,  discovery__resource_error__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) discovery__resource_error__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

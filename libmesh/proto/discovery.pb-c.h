@@ -206,6 +206,30 @@ struct  Discovery__ResourceError
     , NULL, NULL }
 
 
+/* Discovery__DiscoveryRequest methods */
+void   discovery__discovery_request__init
+                     (Discovery__DiscoveryRequest         *message);
+/* Discovery__DiscoveryResponse methods */
+void   discovery__discovery_response__init
+                     (Discovery__DiscoveryResponse         *message);
+/* Discovery__DeltaDiscoveryRequest__InitialResourceVersionsEntry methods */
+void   discovery__delta_discovery_request__initial_resource_versions_entry__init
+                     (Discovery__DeltaDiscoveryRequest__InitialResourceVersionsEntry         *message);
+/* Discovery__DeltaDiscoveryRequest methods */
+void   discovery__delta_discovery_request__init
+                     (Discovery__DeltaDiscoveryRequest         *message);
+/* Discovery__DeltaDiscoveryResponse methods */
+void   discovery__delta_discovery_response__init
+                     (Discovery__DeltaDiscoveryResponse         *message);
+/* Discovery__Resource methods */
+void   discovery__resource__init
+                     (Discovery__Resource         *message);
+/* Discovery__ResourceName methods */
+void   discovery__resource_name__init
+                     (Discovery__ResourceName         *message);
+/* Discovery__ResourceError methods */
+void   discovery__resource_error__init
+                     (Discovery__ResourceError         *message);
 /* --- per-message closures --- */
 
 typedef void (*Discovery__DiscoveryRequest_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/dns_cluster.pb-c.h"
+void   dns_cluster__dns_cluster__init
+                     (DnsCluster__DnsCluster         *message)
+{
+  static const DnsCluster__DnsCluster init_value = DNS_CLUSTER__DNS_CLUSTER__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor dns_cluster__dns_cluster__field_descriptors[1] =
 {
   {
@@ -42,6 +48,6 @@ const ProtobufCMessageDescriptor dns_cluster__dns_cluster__descriptor =
   dns_cluster__dns_cluster__field_descriptors,
   dns_cluster__dns_cluster__field_indices_by_name,
   1,  dns_cluster__dns_cluster__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) dns_cluster__dns_cluster__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

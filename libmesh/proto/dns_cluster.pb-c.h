@@ -36,6 +36,9 @@ struct  DnsCluster__DnsCluster
     , 0 }
 
 
+/* DnsCluster__DnsCluster methods */
+void   dns_cluster__dns_cluster__init
+                     (DnsCluster__DnsCluster         *message);
 /* --- per-message closures --- */
 
 typedef void (*DnsCluster__DnsCluster_Closure)

@@ -7,6 +7,90 @@
 #endif
 
 #include "proto/endpoint.pb-c.h"
+void   endpoint__endpoint__health_check_config__init
+                     (Endpoint__Endpoint__HealthCheckConfig         *message)
+{
+  static const Endpoint__Endpoint__HealthCheckConfig init_value = ENDPOINT__ENDPOINT__HEALTH_CHECK_CONFIG__INIT;
+  *message = init_value;
+}
+void   endpoint__endpoint__additional_address__init
+                     (Endpoint__Endpoint__AdditionalAddress         *message)
+{
+  static const Endpoint__Endpoint__AdditionalAddress init_value = ENDPOINT__ENDPOINT__ADDITIONAL_ADDRESS__INIT;
+  *message = init_value;
+}
+void   endpoint__endpoint__init
+                     (Endpoint__Endpoint         *message)
+{
+  static const Endpoint__Endpoint init_value = ENDPOINT__ENDPOINT__INIT;
+  *message = init_value;
+}
+void   endpoint__lb_endpoint__init
+                     (Endpoint__LbEndpoint         *message)
+{
+  static const Endpoint__LbEndpoint init_value = ENDPOINT__LB_ENDPOINT__INIT;
+  *message = init_value;
+}
+void   endpoint__locality_lb_endpoints__init
+                     (Endpoint__LocalityLbEndpoints         *message)
+{
+  static const Endpoint__LocalityLbEndpoints init_value = ENDPOINT__LOCALITY_LB_ENDPOINTS__INIT;
+  *message = init_value;
+}
+void   endpoint__cluster_load_assignment__policy__drop_overload__init
+                     (Endpoint__ClusterLoadAssignment__Policy__DropOverload         *message)
+{
+  static const Endpoint__ClusterLoadAssignment__Policy__DropOverload init_value = ENDPOINT__CLUSTER_LOAD_ASSIGNMENT__POLICY__DROP_OVERLOAD__INIT;
+  *message = init_value;
+}
+void   endpoint__cluster_load_assignment__policy__init
+                     (Endpoint__ClusterLoadAssignment__Policy         *message)
+{
+  static const Endpoint__ClusterLoadAssignment__Policy init_value = ENDPOINT__CLUSTER_LOAD_ASSIGNMENT__POLICY__INIT;
+  *message = init_value;
+}
+void   endpoint__cluster_load_assignment__init
+                     (Endpoint__ClusterLoadAssignment         *message)
+{
+  static const Endpoint__ClusterLoadAssignment init_value = ENDPOINT__CLUSTER_LOAD_ASSIGNMENT__INIT;
+  *message = init_value;
+}
+void   endpoint__endpoint_load_metric_stats__init
+                     (Endpoint__EndpointLoadMetricStats         *message)
+{
+  static const Endpoint__EndpointLoadMetricStats init_value = ENDPOINT__ENDPOINT_LOAD_METRIC_STATS__INIT;
+  *message = init_value;
+}
+void   endpoint__unnamed_endpoint_load_metric_stats__init
+                     (Endpoint__UnnamedEndpointLoadMetricStats         *message)
+{
+  static const Endpoint__UnnamedEndpointLoadMetricStats init_value = ENDPOINT__UNNAMED_ENDPOINT_LOAD_METRIC_STATS__INIT;
+  *message = init_value;
+}
+void   endpoint__upstream_endpoint_stats__init
+                     (Endpoint__UpstreamEndpointStats         *message)
+{
+  static const Endpoint__UpstreamEndpointStats init_value = ENDPOINT__UPSTREAM_ENDPOINT_STATS__INIT;
+  *message = init_value;
+}
+void   endpoint__upstream_locality_stats__init
+                     (Endpoint__UpstreamLocalityStats         *message)
+{
+  static const Endpoint__UpstreamLocalityStats init_value = ENDPOINT__UPSTREAM_LOCALITY_STATS__INIT;
+  *message = init_value;
+}
+void   endpoint__cluster_stats__dropped_requests__init
+                     (Endpoint__ClusterStats__DroppedRequests         *message)
+{
+  static const Endpoint__ClusterStats__DroppedRequests init_value = ENDPOINT__CLUSTER_STATS__DROPPED_REQUESTS__INIT;
+  *message = init_value;
+}
+void   endpoint__cluster_stats__init
+                     (Endpoint__ClusterStats         *message)
+{
+  static const Endpoint__ClusterStats init_value = ENDPOINT__CLUSTER_STATS__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor endpoint__endpoint__health_check_config__field_descriptors[3] =
 {
   {
@@ -69,7 +153,7 @@ const ProtobufCMessageDescriptor endpoint__endpoint__health_check_config__descri
   endpoint__endpoint__health_check_config__field_descriptors,
   endpoint__endpoint__health_check_config__field_indices_by_name,
   2,  endpoint__endpoint__health_check_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__endpoint__health_check_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__endpoint__additional_address__field_descriptors[1] =
@@ -107,7 +191,7 @@ const ProtobufCMessageDescriptor endpoint__endpoint__additional_address__descrip
   endpoint__endpoint__additional_address__field_descriptors,
   endpoint__endpoint__additional_address__field_indices_by_name,
   1,  endpoint__endpoint__additional_address__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__endpoint__additional_address__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__endpoint__field_descriptors[4] =
@@ -184,7 +268,7 @@ const ProtobufCMessageDescriptor endpoint__endpoint__descriptor =
   endpoint__endpoint__field_descriptors,
   endpoint__endpoint__field_indices_by_name,
   1,  endpoint__endpoint__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__endpoint__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__lb_endpoint__field_descriptors[4] =
@@ -261,7 +345,7 @@ const ProtobufCMessageDescriptor endpoint__lb_endpoint__descriptor =
   endpoint__lb_endpoint__field_descriptors,
   endpoint__lb_endpoint__field_indices_by_name,
   1,  endpoint__lb_endpoint__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__lb_endpoint__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__locality_lb_endpoints__field_descriptors[5] =
@@ -353,7 +437,7 @@ const ProtobufCMessageDescriptor endpoint__locality_lb_endpoints__descriptor =
   endpoint__locality_lb_endpoints__field_descriptors,
   endpoint__locality_lb_endpoints__field_indices_by_name,
   3,  endpoint__locality_lb_endpoints__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__locality_lb_endpoints__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__cluster_load_assignment__policy__drop_overload__field_descriptors[2] =
@@ -404,7 +488,7 @@ const ProtobufCMessageDescriptor endpoint__cluster_load_assignment__policy__drop
   endpoint__cluster_load_assignment__policy__drop_overload__field_descriptors,
   endpoint__cluster_load_assignment__policy__drop_overload__field_indices_by_name,
   1,  endpoint__cluster_load_assignment__policy__drop_overload__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__cluster_load_assignment__policy__drop_overload__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__cluster_load_assignment__policy__field_descriptors[4] =
@@ -482,7 +566,7 @@ const ProtobufCMessageDescriptor endpoint__cluster_load_assignment__policy__desc
   endpoint__cluster_load_assignment__policy__field_descriptors,
   endpoint__cluster_load_assignment__policy__field_indices_by_name,
   2,  endpoint__cluster_load_assignment__policy__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__cluster_load_assignment__policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__cluster_load_assignment__field_descriptors[3] =
@@ -547,7 +631,7 @@ const ProtobufCMessageDescriptor endpoint__cluster_load_assignment__descriptor =
   endpoint__cluster_load_assignment__field_descriptors,
   endpoint__cluster_load_assignment__field_indices_by_name,
   2,  endpoint__cluster_load_assignment__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__cluster_load_assignment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__endpoint_load_metric_stats__field_descriptors[3] =
@@ -611,7 +695,7 @@ const ProtobufCMessageDescriptor endpoint__endpoint_load_metric_stats__descripto
   endpoint__endpoint_load_metric_stats__field_descriptors,
   endpoint__endpoint_load_metric_stats__field_indices_by_name,
   1,  endpoint__endpoint_load_metric_stats__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__endpoint_load_metric_stats__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__unnamed_endpoint_load_metric_stats__field_descriptors[2] =
@@ -662,7 +746,7 @@ const ProtobufCMessageDescriptor endpoint__unnamed_endpoint_load_metric_stats__d
   endpoint__unnamed_endpoint_load_metric_stats__field_descriptors,
   endpoint__unnamed_endpoint_load_metric_stats__field_indices_by_name,
   1,  endpoint__unnamed_endpoint_load_metric_stats__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__unnamed_endpoint_load_metric_stats__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__upstream_endpoint_stats__field_descriptors[6] =
@@ -766,7 +850,7 @@ const ProtobufCMessageDescriptor endpoint__upstream_endpoint_stats__descriptor =
   endpoint__upstream_endpoint_stats__field_descriptors,
   endpoint__upstream_endpoint_stats__field_indices_by_name,
   2,  endpoint__upstream_endpoint_stats__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__upstream_endpoint_stats__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__upstream_locality_stats__field_descriptors[11] =
@@ -935,7 +1019,7 @@ const ProtobufCMessageDescriptor endpoint__upstream_locality_stats__descriptor =
   endpoint__upstream_locality_stats__field_descriptors,
   endpoint__upstream_locality_stats__field_indices_by_name,
   2,  endpoint__upstream_locality_stats__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__upstream_locality_stats__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__cluster_stats__dropped_requests__field_descriptors[2] =
@@ -986,7 +1070,7 @@ const ProtobufCMessageDescriptor endpoint__cluster_stats__dropped_requests__desc
   endpoint__cluster_stats__dropped_requests__field_descriptors,
   endpoint__cluster_stats__dropped_requests__field_indices_by_name,
   1,  endpoint__cluster_stats__dropped_requests__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__cluster_stats__dropped_requests__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor endpoint__cluster_stats__field_descriptors[6] =
@@ -1089,6 +1173,6 @@ const ProtobufCMessageDescriptor endpoint__cluster_stats__descriptor =
   endpoint__cluster_stats__field_descriptors,
   endpoint__cluster_stats__field_indices_by_name,
   1,  endpoint__cluster_stats__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) endpoint__cluster_stats__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -290,6 +290,48 @@ struct  Endpoint__ClusterStats
     , (char *)protobuf_c_empty_string, 0,NULL, 0, NULL, 0,NULL, (char *)protobuf_c_empty_string }
 
 
+/* Endpoint__Endpoint__HealthCheckConfig methods */
+void   endpoint__endpoint__health_check_config__init
+                     (Endpoint__Endpoint__HealthCheckConfig         *message);
+/* Endpoint__Endpoint__AdditionalAddress methods */
+void   endpoint__endpoint__additional_address__init
+                     (Endpoint__Endpoint__AdditionalAddress         *message);
+/* Endpoint__Endpoint methods */
+void   endpoint__endpoint__init
+                     (Endpoint__Endpoint         *message);
+/* Endpoint__LbEndpoint methods */
+void   endpoint__lb_endpoint__init
+                     (Endpoint__LbEndpoint         *message);
+/* Endpoint__LocalityLbEndpoints methods */
+void   endpoint__locality_lb_endpoints__init
+                     (Endpoint__LocalityLbEndpoints         *message);
+/* Endpoint__ClusterLoadAssignment__Policy__DropOverload methods */
+void   endpoint__cluster_load_assignment__policy__drop_overload__init
+                     (Endpoint__ClusterLoadAssignment__Policy__DropOverload         *message);
+/* Endpoint__ClusterLoadAssignment__Policy methods */
+void   endpoint__cluster_load_assignment__policy__init
+                     (Endpoint__ClusterLoadAssignment__Policy         *message);
+/* Endpoint__ClusterLoadAssignment methods */
+void   endpoint__cluster_load_assignment__init
+                     (Endpoint__ClusterLoadAssignment         *message);
+/* Endpoint__EndpointLoadMetricStats methods */
+void   endpoint__endpoint_load_metric_stats__init
+                     (Endpoint__EndpointLoadMetricStats         *message);
+/* Endpoint__UnnamedEndpointLoadMetricStats methods */
+void   endpoint__unnamed_endpoint_load_metric_stats__init
+                     (Endpoint__UnnamedEndpointLoadMetricStats         *message);
+/* Endpoint__UpstreamEndpointStats methods */
+void   endpoint__upstream_endpoint_stats__init
+                     (Endpoint__UpstreamEndpointStats         *message);
+/* Endpoint__UpstreamLocalityStats methods */
+void   endpoint__upstream_locality_stats__init
+                     (Endpoint__UpstreamLocalityStats         *message);
+/* Endpoint__ClusterStats__DroppedRequests methods */
+void   endpoint__cluster_stats__dropped_requests__init
+                     (Endpoint__ClusterStats__DroppedRequests         *message);
+/* Endpoint__ClusterStats methods */
+void   endpoint__cluster_stats__init
+                     (Endpoint__ClusterStats         *message);
 /* --- per-message closures --- */
 
 typedef void (*Endpoint__Endpoint__HealthCheckConfig_Closure)

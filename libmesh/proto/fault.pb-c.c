@@ -7,6 +7,24 @@
 #endif
 
 #include "proto/fault.pb-c.h"
+void   fault__fault_abort__header_abort__init
+                     (Fault__FaultAbort__HeaderAbort         *message)
+{
+  static const Fault__FaultAbort__HeaderAbort init_value = FAULT__FAULT_ABORT__HEADER_ABORT__INIT;
+  *message = init_value;
+}
+void   fault__fault_abort__init
+                     (Fault__FaultAbort         *message)
+{
+  static const Fault__FaultAbort init_value = FAULT__FAULT_ABORT__INIT;
+  *message = init_value;
+}
+void   fault__httpfault__init
+                     (Fault__HTTPFault         *message)
+{
+  static const Fault__HTTPFault init_value = FAULT__HTTPFAULT__INIT;
+  *message = init_value;
+}
 #define fault__fault_abort__header_abort__field_descriptors NULL
 #define fault__fault_abort__header_abort__field_indices_by_name NULL
 #define fault__fault_abort__header_abort__number_ranges NULL
@@ -22,7 +40,7 @@ const ProtobufCMessageDescriptor fault__fault_abort__header_abort__descriptor =
   fault__fault_abort__header_abort__field_descriptors,
   fault__fault_abort__header_abort__field_indices_by_name,
   0,  fault__fault_abort__header_abort__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) fault__fault_abort__header_abort__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor fault__fault_abort__field_descriptors[4] =
@@ -99,7 +117,7 @@ const ProtobufCMessageDescriptor fault__fault_abort__descriptor =
   fault__fault_abort__field_descriptors,
   fault__fault_abort__field_indices_by_name,
   1,  fault__fault_abort__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) fault__fault_abort__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor fault__httpfault__field_descriptors[5] =
@@ -190,6 +208,6 @@ const ProtobufCMessageDescriptor fault__httpfault__descriptor =
   fault__httpfault__field_descriptors,
   fault__httpfault__field_indices_by_name,
   2,  fault__httpfault__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) fault__httpfault__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

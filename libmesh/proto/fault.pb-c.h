@@ -95,6 +95,15 @@ struct  Fault__HTTPFault
     , NULL, NULL, (char *)protobuf_c_empty_string, 0,NULL, NULL }
 
 
+/* Fault__FaultAbort__HeaderAbort methods */
+void   fault__fault_abort__header_abort__init
+                     (Fault__FaultAbort__HeaderAbort         *message);
+/* Fault__FaultAbort methods */
+void   fault__fault_abort__init
+                     (Fault__FaultAbort         *message);
+/* Fault__HTTPFault methods */
+void   fault__httpfault__init
+                     (Fault__HTTPFault         *message);
 /* --- per-message closures --- */
 
 typedef void (*Fault__FaultAbort__HeaderAbort_Closure)

@@ -7,6 +7,18 @@
 #endif
 
 #include "proto/fault_common.pb-c.h"
+void   fault_common__fault_delay__header_delay__init
+                     (FaultCommon__FaultDelay__HeaderDelay         *message)
+{
+  static const FaultCommon__FaultDelay__HeaderDelay init_value = FAULT_COMMON__FAULT_DELAY__HEADER_DELAY__INIT;
+  *message = init_value;
+}
+void   fault_common__fault_delay__init
+                     (FaultCommon__FaultDelay         *message)
+{
+  static const FaultCommon__FaultDelay init_value = FAULT_COMMON__FAULT_DELAY__INIT;
+  *message = init_value;
+}
 #define fault_common__fault_delay__header_delay__field_descriptors NULL
 #define fault_common__fault_delay__header_delay__field_indices_by_name NULL
 #define fault_common__fault_delay__header_delay__number_ranges NULL
@@ -22,7 +34,7 @@ const ProtobufCMessageDescriptor fault_common__fault_delay__header_delay__descri
   fault_common__fault_delay__header_delay__field_descriptors,
   fault_common__fault_delay__header_delay__field_indices_by_name,
   0,  fault_common__fault_delay__header_delay__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) fault_common__fault_delay__header_delay__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor fault_common__fault_delay__field_descriptors[3] =
@@ -86,6 +98,6 @@ const ProtobufCMessageDescriptor fault_common__fault_delay__descriptor =
   fault_common__fault_delay__field_descriptors,
   fault_common__fault_delay__field_indices_by_name,
   1,  fault_common__fault_delay__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) fault_common__fault_delay__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

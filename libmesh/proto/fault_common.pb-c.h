@@ -60,6 +60,12 @@ struct  FaultCommon__FaultDelay
     , NULL, FAULT_COMMON__FAULT_DELAY__FAULT_DELAY_SECIFIER__NOT_SET, {0} }
 
 
+/* FaultCommon__FaultDelay__HeaderDelay methods */
+void   fault_common__fault_delay__header_delay__init
+                     (FaultCommon__FaultDelay__HeaderDelay         *message);
+/* FaultCommon__FaultDelay methods */
+void   fault_common__fault_delay__init
+                     (FaultCommon__FaultDelay         *message);
 /* --- per-message closures --- */
 
 typedef void (*FaultCommon__FaultDelay__HeaderDelay_Closure)

@@ -7,6 +7,24 @@
 #endif
 
 #include "proto/http_connection_manager.pb-c.h"
+void   hcm__rds__init
+                     (Hcm__Rds         *message)
+{
+  static const Hcm__Rds init_value = HCM__RDS__INIT;
+  *message = init_value;
+}
+void   hcm__http_filter__init
+                     (Hcm__HttpFilter         *message)
+{
+  static const Hcm__HttpFilter init_value = HCM__HTTP_FILTER__INIT;
+  *message = init_value;
+}
+void   hcm__http_connection_manager__init
+                     (Hcm__HttpConnectionManager         *message)
+{
+  static const Hcm__HttpConnectionManager init_value = HCM__HTTP_CONNECTION_MANAGER__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor hcm__rds__field_descriptors[2] =
 {
   {
@@ -55,7 +73,7 @@ const ProtobufCMessageDescriptor hcm__rds__descriptor =
   hcm__rds__field_descriptors,
   hcm__rds__field_indices_by_name,
   1,  hcm__rds__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) hcm__rds__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor hcm__http_filter__field_descriptors[4] =
@@ -134,7 +152,7 @@ const ProtobufCMessageDescriptor hcm__http_filter__descriptor =
   hcm__http_filter__field_descriptors,
   hcm__http_filter__field_indices_by_name,
   3,  hcm__http_filter__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) hcm__http_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor hcm__http_connection_manager__field_descriptors[5] =
@@ -226,6 +244,6 @@ const ProtobufCMessageDescriptor hcm__http_connection_manager__descriptor =
   hcm__http_connection_manager__field_descriptors,
   hcm__http_connection_manager__field_indices_by_name,
   3,  hcm__http_connection_manager__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) hcm__http_connection_manager__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -107,6 +107,15 @@ struct  Hcm__HttpConnectionManager
     , 0,NULL, NULL, NULL, HCM__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER__NOT_SET, {0} }
 
 
+/* Hcm__Rds methods */
+void   hcm__rds__init
+                     (Hcm__Rds         *message);
+/* Hcm__HttpFilter methods */
+void   hcm__http_filter__init
+                     (Hcm__HttpFilter         *message);
+/* Hcm__HttpConnectionManager methods */
+void   hcm__http_connection_manager__init
+                     (Hcm__HttpConnectionManager         *message);
 /* --- per-message closures --- */
 
 typedef void (*Hcm__Rds_Closure)

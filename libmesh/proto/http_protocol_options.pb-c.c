@@ -7,6 +7,30 @@
 #endif
 
 #include "proto/http_protocol_options.pb-c.h"
+void   upstream_http__http_protocol_options__explicit_http_config__init
+                     (UpstreamHttp__HttpProtocolOptions__ExplicitHttpConfig         *message)
+{
+  static const UpstreamHttp__HttpProtocolOptions__ExplicitHttpConfig init_value = UPSTREAM_HTTP__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__INIT;
+  *message = init_value;
+}
+void   upstream_http__http_protocol_options__use_downstream_http_config__init
+                     (UpstreamHttp__HttpProtocolOptions__UseDownstreamHttpConfig         *message)
+{
+  static const UpstreamHttp__HttpProtocolOptions__UseDownstreamHttpConfig init_value = UPSTREAM_HTTP__HTTP_PROTOCOL_OPTIONS__USE_DOWNSTREAM_HTTP_CONFIG__INIT;
+  *message = init_value;
+}
+void   upstream_http__http_protocol_options__auto_http_config__init
+                     (UpstreamHttp__HttpProtocolOptions__AutoHttpConfig         *message)
+{
+  static const UpstreamHttp__HttpProtocolOptions__AutoHttpConfig init_value = UPSTREAM_HTTP__HTTP_PROTOCOL_OPTIONS__AUTO_HTTP_CONFIG__INIT;
+  *message = init_value;
+}
+void   upstream_http__http_protocol_options__init
+                     (UpstreamHttp__HttpProtocolOptions         *message)
+{
+  static const UpstreamHttp__HttpProtocolOptions init_value = UPSTREAM_HTTP__HTTP_PROTOCOL_OPTIONS__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor upstream_http__http_protocol_options__explicit_http_config__field_descriptors[2] =
 {
   {
@@ -55,7 +79,7 @@ const ProtobufCMessageDescriptor upstream_http__http_protocol_options__explicit_
   upstream_http__http_protocol_options__explicit_http_config__field_descriptors,
   upstream_http__http_protocol_options__explicit_http_config__field_indices_by_name,
   1,  upstream_http__http_protocol_options__explicit_http_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) upstream_http__http_protocol_options__explicit_http_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor upstream_http__http_protocol_options__use_downstream_http_config__field_descriptors[1] =
@@ -93,7 +117,7 @@ const ProtobufCMessageDescriptor upstream_http__http_protocol_options__use_downs
   upstream_http__http_protocol_options__use_downstream_http_config__field_descriptors,
   upstream_http__http_protocol_options__use_downstream_http_config__field_indices_by_name,
   1,  upstream_http__http_protocol_options__use_downstream_http_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) upstream_http__http_protocol_options__use_downstream_http_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor upstream_http__http_protocol_options__auto_http_config__field_descriptors[1] =
@@ -131,7 +155,7 @@ const ProtobufCMessageDescriptor upstream_http__http_protocol_options__auto_http
   upstream_http__http_protocol_options__auto_http_config__field_descriptors,
   upstream_http__http_protocol_options__auto_http_config__field_indices_by_name,
   1,  upstream_http__http_protocol_options__auto_http_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) upstream_http__http_protocol_options__auto_http_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor upstream_http__http_protocol_options__field_descriptors[8] =
@@ -261,6 +285,6 @@ const ProtobufCMessageDescriptor upstream_http__http_protocol_options__descripto
   upstream_http__http_protocol_options__field_descriptors,
   upstream_http__http_protocol_options__field_indices_by_name,
   2,  upstream_http__http_protocol_options__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) upstream_http__http_protocol_options__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

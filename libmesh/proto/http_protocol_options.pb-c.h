@@ -108,6 +108,18 @@ struct  UpstreamHttp__HttpProtocolOptions
     , NULL, NULL, 0,NULL, 0,NULL, NULL, UPSTREAM_HTTP__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS__NOT_SET, {0} }
 
 
+/* UpstreamHttp__HttpProtocolOptions__ExplicitHttpConfig methods */
+void   upstream_http__http_protocol_options__explicit_http_config__init
+                     (UpstreamHttp__HttpProtocolOptions__ExplicitHttpConfig         *message);
+/* UpstreamHttp__HttpProtocolOptions__UseDownstreamHttpConfig methods */
+void   upstream_http__http_protocol_options__use_downstream_http_config__init
+                     (UpstreamHttp__HttpProtocolOptions__UseDownstreamHttpConfig         *message);
+/* UpstreamHttp__HttpProtocolOptions__AutoHttpConfig methods */
+void   upstream_http__http_protocol_options__auto_http_config__init
+                     (UpstreamHttp__HttpProtocolOptions__AutoHttpConfig         *message);
+/* UpstreamHttp__HttpProtocolOptions methods */
+void   upstream_http__http_protocol_options__init
+                     (UpstreamHttp__HttpProtocolOptions         *message);
 /* --- per-message closures --- */
 
 typedef void (*UpstreamHttp__HttpProtocolOptions__ExplicitHttpConfig_Closure)

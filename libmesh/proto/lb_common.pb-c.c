@@ -7,6 +7,36 @@
 #endif
 
 #include "proto/lb_common.pb-c.h"
+void   lb_common__locality_lb_config__zone_aware_lb_config__init
+                     (LbCommon__LocalityLbConfig__ZoneAwareLbConfig         *message)
+{
+  static const LbCommon__LocalityLbConfig__ZoneAwareLbConfig init_value = LB_COMMON__LOCALITY_LB_CONFIG__ZONE_AWARE_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   lb_common__locality_lb_config__locality_weighted_lb_config__init
+                     (LbCommon__LocalityLbConfig__LocalityWeightedLbConfig         *message)
+{
+  static const LbCommon__LocalityLbConfig__LocalityWeightedLbConfig init_value = LB_COMMON__LOCALITY_LB_CONFIG__LOCALITY_WEIGHTED_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   lb_common__locality_lb_config__init
+                     (LbCommon__LocalityLbConfig         *message)
+{
+  static const LbCommon__LocalityLbConfig init_value = LB_COMMON__LOCALITY_LB_CONFIG__INIT;
+  *message = init_value;
+}
+void   lb_common__slow_start_config__init
+                     (LbCommon__SlowStartConfig         *message)
+{
+  static const LbCommon__SlowStartConfig init_value = LB_COMMON__SLOW_START_CONFIG__INIT;
+  *message = init_value;
+}
+void   lb_common__consistent_hashing_lb_config__init
+                     (LbCommon__ConsistentHashingLbConfig         *message)
+{
+  static const LbCommon__ConsistentHashingLbConfig init_value = LB_COMMON__CONSISTENT_HASHING_LB_CONFIG__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor lb_common__locality_lb_config__zone_aware_lb_config__field_descriptors[1] =
 {
   {
@@ -42,7 +72,7 @@ const ProtobufCMessageDescriptor lb_common__locality_lb_config__zone_aware_lb_co
   lb_common__locality_lb_config__zone_aware_lb_config__field_descriptors,
   lb_common__locality_lb_config__zone_aware_lb_config__field_indices_by_name,
   1,  lb_common__locality_lb_config__zone_aware_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) lb_common__locality_lb_config__zone_aware_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define lb_common__locality_lb_config__locality_weighted_lb_config__field_descriptors NULL
@@ -60,7 +90,7 @@ const ProtobufCMessageDescriptor lb_common__locality_lb_config__locality_weighte
   lb_common__locality_lb_config__locality_weighted_lb_config__field_descriptors,
   lb_common__locality_lb_config__locality_weighted_lb_config__field_indices_by_name,
   0,  lb_common__locality_lb_config__locality_weighted_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) lb_common__locality_lb_config__locality_weighted_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor lb_common__locality_lb_config__field_descriptors[2] =
@@ -111,7 +141,7 @@ const ProtobufCMessageDescriptor lb_common__locality_lb_config__descriptor =
   lb_common__locality_lb_config__field_descriptors,
   lb_common__locality_lb_config__field_indices_by_name,
   1,  lb_common__locality_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) lb_common__locality_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor lb_common__slow_start_config__field_descriptors[3] =
@@ -175,7 +205,7 @@ const ProtobufCMessageDescriptor lb_common__slow_start_config__descriptor =
   lb_common__slow_start_config__field_descriptors,
   lb_common__slow_start_config__field_indices_by_name,
   1,  lb_common__slow_start_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) lb_common__slow_start_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor lb_common__consistent_hashing_lb_config__field_descriptors[2] =
@@ -226,6 +256,6 @@ const ProtobufCMessageDescriptor lb_common__consistent_hashing_lb_config__descri
   lb_common__consistent_hashing_lb_config__field_descriptors,
   lb_common__consistent_hashing_lb_config__field_indices_by_name,
   1,  lb_common__consistent_hashing_lb_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) lb_common__consistent_hashing_lb_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -96,6 +96,21 @@ struct  LbCommon__ConsistentHashingLbConfig
     , 0, NULL }
 
 
+/* LbCommon__LocalityLbConfig__ZoneAwareLbConfig methods */
+void   lb_common__locality_lb_config__zone_aware_lb_config__init
+                     (LbCommon__LocalityLbConfig__ZoneAwareLbConfig         *message);
+/* LbCommon__LocalityLbConfig__LocalityWeightedLbConfig methods */
+void   lb_common__locality_lb_config__locality_weighted_lb_config__init
+                     (LbCommon__LocalityLbConfig__LocalityWeightedLbConfig         *message);
+/* LbCommon__LocalityLbConfig methods */
+void   lb_common__locality_lb_config__init
+                     (LbCommon__LocalityLbConfig         *message);
+/* LbCommon__SlowStartConfig methods */
+void   lb_common__slow_start_config__init
+                     (LbCommon__SlowStartConfig         *message);
+/* LbCommon__ConsistentHashingLbConfig methods */
+void   lb_common__consistent_hashing_lb_config__init
+                     (LbCommon__ConsistentHashingLbConfig         *message);
 /* --- per-message closures --- */
 
 typedef void (*LbCommon__LocalityLbConfig__ZoneAwareLbConfig_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/least_request.pb-c.h"
+void   least_request__least_request__init
+                     (LeastRequest__LeastRequest         *message)
+{
+  static const LeastRequest__LeastRequest init_value = LEAST_REQUEST__LEAST_REQUEST__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor least_request__least_request__field_descriptors[4] =
 {
   {
@@ -81,6 +87,6 @@ const ProtobufCMessageDescriptor least_request__least_request__descriptor =
   least_request__least_request__field_descriptors,
   least_request__least_request__field_indices_by_name,
   1,  least_request__least_request__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) least_request__least_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

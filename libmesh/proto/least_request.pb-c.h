@@ -42,6 +42,9 @@ struct  LeastRequest__LeastRequest
     , NULL, NULL, NULL, NULL }
 
 
+/* LeastRequest__LeastRequest methods */
+void   least_request__least_request__init
+                     (LeastRequest__LeastRequest         *message);
 /* --- per-message closures --- */
 
 typedef void (*LeastRequest__LeastRequest_Closure)

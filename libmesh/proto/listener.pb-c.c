@@ -7,6 +7,18 @@
 #endif
 
 #include "proto/listener.pb-c.h"
+void   listener__api_listener__init
+                     (Listener__ApiListener         *message)
+{
+  static const Listener__ApiListener init_value = LISTENER__API_LISTENER__INIT;
+  *message = init_value;
+}
+void   listener__listener__init
+                     (Listener__Listener         *message)
+{
+  static const Listener__Listener init_value = LISTENER__LISTENER__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor listener__api_listener__field_descriptors[1] =
 {
   {
@@ -42,7 +54,7 @@ const ProtobufCMessageDescriptor listener__api_listener__descriptor =
   listener__api_listener__field_descriptors,
   listener__api_listener__field_indices_by_name,
   1,  listener__api_listener__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) listener__api_listener__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor listener__listener__field_descriptors[2] =
@@ -94,6 +106,6 @@ const ProtobufCMessageDescriptor listener__listener__descriptor =
   listener__listener__field_descriptors,
   listener__listener__field_indices_by_name,
   2,  listener__listener__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) listener__listener__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -49,6 +49,12 @@ struct  Listener__Listener
     , (char *)protobuf_c_empty_string, NULL }
 
 
+/* Listener__ApiListener methods */
+void   listener__api_listener__init
+                     (Listener__ApiListener         *message);
+/* Listener__Listener methods */
+void   listener__listener__init
+                     (Listener__Listener         *message);
 /* --- per-message closures --- */
 
 typedef void (*Listener__ApiListener_Closure)

@@ -7,6 +7,18 @@
 #endif
 
 #include "proto/load_stats.pb-c.h"
+void   load_stats__load_stats_request__init
+                     (LoadStats__LoadStatsRequest         *message)
+{
+  static const LoadStats__LoadStatsRequest init_value = LOAD_STATS__LOAD_STATS_REQUEST__INIT;
+  *message = init_value;
+}
+void   load_stats__load_stats_response__init
+                     (LoadStats__LoadStatsResponse         *message)
+{
+  static const LoadStats__LoadStatsResponse init_value = LOAD_STATS__LOAD_STATS_RESPONSE__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor load_stats__load_stats_request__field_descriptors[2] =
 {
   {
@@ -55,7 +67,7 @@ const ProtobufCMessageDescriptor load_stats__load_stats_request__descriptor =
   load_stats__load_stats_request__field_descriptors,
   load_stats__load_stats_request__field_indices_by_name,
   1,  load_stats__load_stats_request__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) load_stats__load_stats_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor load_stats__load_stats_response__field_descriptors[4] =
@@ -132,6 +144,6 @@ const ProtobufCMessageDescriptor load_stats__load_stats_response__descriptor =
   load_stats__load_stats_response__field_descriptors,
   load_stats__load_stats_response__field_indices_by_name,
   1,  load_stats__load_stats_response__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) load_stats__load_stats_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -59,6 +59,12 @@ struct  LoadStats__LoadStatsResponse
     , 0,NULL, NULL, 0, 0 }
 
 
+/* LoadStats__LoadStatsRequest methods */
+void   load_stats__load_stats_request__init
+                     (LoadStats__LoadStatsRequest         *message);
+/* LoadStats__LoadStatsResponse methods */
+void   load_stats__load_stats_response__init
+                     (LoadStats__LoadStatsResponse         *message);
 /* --- per-message closures --- */
 
 typedef void (*LoadStats__LoadStatsRequest_Closure)

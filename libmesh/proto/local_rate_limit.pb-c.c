@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/local_rate_limit.pb-c.h"
+void   local_rate_limit__local_rate_limit__init
+                     (LocalRateLimit__LocalRateLimit         *message)
+{
+  static const LocalRateLimit__LocalRateLimit init_value = LOCAL_RATE_LIMIT__LOCAL_RATE_LIMIT__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor local_rate_limit__local_rate_limit__field_descriptors[4] =
 {
   {
@@ -81,6 +87,6 @@ const ProtobufCMessageDescriptor local_rate_limit__local_rate_limit__descriptor 
   local_rate_limit__local_rate_limit__field_descriptors,
   local_rate_limit__local_rate_limit__field_indices_by_name,
   1,  local_rate_limit__local_rate_limit__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) local_rate_limit__local_rate_limit__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

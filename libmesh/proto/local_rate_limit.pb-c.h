@@ -47,6 +47,9 @@ struct  LocalRateLimit__LocalRateLimit
     , NULL, NULL, NULL, NULL }
 
 
+/* LocalRateLimit__LocalRateLimit methods */
+void   local_rate_limit__local_rate_limit__init
+                     (LocalRateLimit__LocalRateLimit         *message);
 /* --- per-message closures --- */
 
 typedef void (*LocalRateLimit__LocalRateLimit_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/maglev.pb-c.h"
+void   maglev__maglev__init
+                     (Maglev__Maglev         *message)
+{
+  static const Maglev__Maglev init_value = MAGLEV__MAGLEV__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor maglev__maglev__field_descriptors[3] =
 {
   {
@@ -68,6 +74,6 @@ const ProtobufCMessageDescriptor maglev__maglev__descriptor =
   maglev__maglev__field_descriptors,
   maglev__maglev__field_indices_by_name,
   1,  maglev__maglev__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) maglev__maglev__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

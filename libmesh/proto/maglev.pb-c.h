@@ -40,6 +40,9 @@ struct  Maglev__Maglev
     , NULL, NULL, NULL }
 
 
+/* Maglev__Maglev methods */
+void   maglev__maglev__init
+                     (Maglev__Maglev         *message);
 /* --- per-message closures --- */
 
 typedef void (*Maglev__Maglev_Closure)

@@ -7,6 +7,24 @@
 #endif
 
 #include "proto/matcher.pb-c.h"
+void   matcher__regex_matcher__init
+                     (Matcher__RegexMatcher         *message)
+{
+  static const Matcher__RegexMatcher init_value = MATCHER__REGEX_MATCHER__INIT;
+  *message = init_value;
+}
+void   matcher__regex_match_and_substitute__init
+                     (Matcher__RegexMatchAndSubstitute         *message)
+{
+  static const Matcher__RegexMatchAndSubstitute init_value = MATCHER__REGEX_MATCH_AND_SUBSTITUTE__INIT;
+  *message = init_value;
+}
+void   matcher__string_matcher__init
+                     (Matcher__StringMatcher         *message)
+{
+  static const Matcher__StringMatcher init_value = MATCHER__STRING_MATCHER__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor matcher__regex_matcher__field_descriptors[1] =
 {
   {
@@ -42,7 +60,7 @@ const ProtobufCMessageDescriptor matcher__regex_matcher__descriptor =
   matcher__regex_matcher__field_descriptors,
   matcher__regex_matcher__field_indices_by_name,
   1,  matcher__regex_matcher__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) matcher__regex_matcher__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor matcher__regex_match_and_substitute__field_descriptors[2] =
@@ -93,7 +111,7 @@ const ProtobufCMessageDescriptor matcher__regex_match_and_substitute__descriptor
   matcher__regex_match_and_substitute__field_descriptors,
   matcher__regex_match_and_substitute__field_indices_by_name,
   1,  matcher__regex_match_and_substitute__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) matcher__regex_match_and_substitute__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor matcher__string_matcher__field_descriptors[6] =
@@ -197,6 +215,6 @@ const ProtobufCMessageDescriptor matcher__string_matcher__descriptor =
   matcher__string_matcher__field_descriptors,
   matcher__string_matcher__field_indices_by_name,
   2,  matcher__string_matcher__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) matcher__string_matcher__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -86,6 +86,15 @@ struct  Matcher__StringMatcher
     , 0, MATCHER__STRING_MATCHER__MATCH_PATTERN__NOT_SET, {0} }
 
 
+/* Matcher__RegexMatcher methods */
+void   matcher__regex_matcher__init
+                     (Matcher__RegexMatcher         *message);
+/* Matcher__RegexMatchAndSubstitute methods */
+void   matcher__regex_match_and_substitute__init
+                     (Matcher__RegexMatchAndSubstitute         *message);
+/* Matcher__StringMatcher methods */
+void   matcher__string_matcher__init
+                     (Matcher__StringMatcher         *message);
 /* --- per-message closures --- */
 
 typedef void (*Matcher__RegexMatcher_Closure)

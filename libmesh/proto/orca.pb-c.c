@@ -7,6 +7,30 @@
 #endif
 
 #include "proto/orca.pb-c.h"
+void   orca__orca_load_report__request_cost_entry__init
+                     (Orca__OrcaLoadReport__RequestCostEntry         *message)
+{
+  static const Orca__OrcaLoadReport__RequestCostEntry init_value = ORCA__ORCA_LOAD_REPORT__REQUEST_COST_ENTRY__INIT;
+  *message = init_value;
+}
+void   orca__orca_load_report__utilization_entry__init
+                     (Orca__OrcaLoadReport__UtilizationEntry         *message)
+{
+  static const Orca__OrcaLoadReport__UtilizationEntry init_value = ORCA__ORCA_LOAD_REPORT__UTILIZATION_ENTRY__INIT;
+  *message = init_value;
+}
+void   orca__orca_load_report__named_metrics_entry__init
+                     (Orca__OrcaLoadReport__NamedMetricsEntry         *message)
+{
+  static const Orca__OrcaLoadReport__NamedMetricsEntry init_value = ORCA__ORCA_LOAD_REPORT__NAMED_METRICS_ENTRY__INIT;
+  *message = init_value;
+}
+void   orca__orca_load_report__init
+                     (Orca__OrcaLoadReport         *message)
+{
+  static const Orca__OrcaLoadReport init_value = ORCA__ORCA_LOAD_REPORT__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor orca__orca_load_report__request_cost_entry__field_descriptors[2] =
 {
   {
@@ -55,7 +79,7 @@ const ProtobufCMessageDescriptor orca__orca_load_report__request_cost_entry__des
   orca__orca_load_report__request_cost_entry__field_descriptors,
   orca__orca_load_report__request_cost_entry__field_indices_by_name,
   1,  orca__orca_load_report__request_cost_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) orca__orca_load_report__request_cost_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor orca__orca_load_report__utilization_entry__field_descriptors[2] =
@@ -106,7 +130,7 @@ const ProtobufCMessageDescriptor orca__orca_load_report__utilization_entry__desc
   orca__orca_load_report__utilization_entry__field_descriptors,
   orca__orca_load_report__utilization_entry__field_indices_by_name,
   1,  orca__orca_load_report__utilization_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) orca__orca_load_report__utilization_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor orca__orca_load_report__named_metrics_entry__field_descriptors[2] =
@@ -157,7 +181,7 @@ const ProtobufCMessageDescriptor orca__orca_load_report__named_metrics_entry__de
   orca__orca_load_report__named_metrics_entry__field_descriptors,
   orca__orca_load_report__named_metrics_entry__field_indices_by_name,
   1,  orca__orca_load_report__named_metrics_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) orca__orca_load_report__named_metrics_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor orca__orca_load_report__field_descriptors[8] =
@@ -287,6 +311,6 @@ const ProtobufCMessageDescriptor orca__orca_load_report__descriptor =
   orca__orca_load_report__field_descriptors,
   orca__orca_load_report__field_indices_by_name,
   2,  orca__orca_load_report__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) orca__orca_load_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -85,6 +85,18 @@ struct  Orca__OrcaLoadReport
     , 0, 0, 0,NULL, 0,NULL, 0, 0, 0,NULL, 0 }
 
 
+/* Orca__OrcaLoadReport__RequestCostEntry methods */
+void   orca__orca_load_report__request_cost_entry__init
+                     (Orca__OrcaLoadReport__RequestCostEntry         *message);
+/* Orca__OrcaLoadReport__UtilizationEntry methods */
+void   orca__orca_load_report__utilization_entry__init
+                     (Orca__OrcaLoadReport__UtilizationEntry         *message);
+/* Orca__OrcaLoadReport__NamedMetricsEntry methods */
+void   orca__orca_load_report__named_metrics_entry__init
+                     (Orca__OrcaLoadReport__NamedMetricsEntry         *message);
+/* Orca__OrcaLoadReport methods */
+void   orca__orca_load_report__init
+                     (Orca__OrcaLoadReport         *message);
 /* --- per-message closures --- */
 
 typedef void (*Orca__OrcaLoadReport__RequestCostEntry_Closure)

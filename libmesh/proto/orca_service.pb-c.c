@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/orca_service.pb-c.h"
+void   orca_service__orca_load_report_request__init
+                     (OrcaService__OrcaLoadReportRequest         *message)
+{
+  static const OrcaService__OrcaLoadReportRequest init_value = ORCA_SERVICE__ORCA_LOAD_REPORT_REQUEST__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor orca_service__orca_load_report_request__field_descriptors[1] =
 {
   {
@@ -42,6 +48,6 @@ const ProtobufCMessageDescriptor orca_service__orca_load_report_request__descrip
   orca_service__orca_load_report_request__field_descriptors,
   orca_service__orca_load_report_request__field_indices_by_name,
   1,  orca_service__orca_load_report_request__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) orca_service__orca_load_report_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

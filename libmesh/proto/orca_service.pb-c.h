@@ -34,6 +34,9 @@ struct  OrcaService__OrcaLoadReportRequest
     , NULL }
 
 
+/* OrcaService__OrcaLoadReportRequest methods */
+void   orca_service__orca_load_report_request__init
+                     (OrcaService__OrcaLoadReportRequest         *message);
 /* --- per-message closures --- */
 
 typedef void (*OrcaService__OrcaLoadReportRequest_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/pick_first.pb-c.h"
+void   pick_first__pick_first__init
+                     (PickFirst__PickFirst         *message)
+{
+  static const PickFirst__PickFirst init_value = PICK_FIRST__PICK_FIRST__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor pick_first__pick_first__field_descriptors[1] =
 {
   {
@@ -42,6 +48,6 @@ const ProtobufCMessageDescriptor pick_first__pick_first__descriptor =
   pick_first__pick_first__field_descriptors,
   pick_first__pick_first__field_indices_by_name,
   1,  pick_first__pick_first__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pick_first__pick_first__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -33,6 +33,9 @@ struct  PickFirst__PickFirst
     , 0 }
 
 
+/* PickFirst__PickFirst methods */
+void   pick_first__pick_first__init
+                     (PickFirst__PickFirst         *message);
 /* --- per-message closures --- */
 
 typedef void (*PickFirst__PickFirst_Closure)

@@ -7,6 +7,78 @@
 #endif
 
 #include "proto/protobuf.pb-c.h"
+void   pb__any__init
+                     (Pb__Any         *message)
+{
+  static const Pb__Any init_value = PB__ANY__INIT;
+  *message = init_value;
+}
+void   pb__duration__init
+                     (Pb__Duration         *message)
+{
+  static const Pb__Duration init_value = PB__DURATION__INIT;
+  *message = init_value;
+}
+void   pb__timestamp__init
+                     (Pb__Timestamp         *message)
+{
+  static const Pb__Timestamp init_value = PB__TIMESTAMP__INIT;
+  *message = init_value;
+}
+void   pb__uint32_value__init
+                     (Pb__UInt32Value         *message)
+{
+  static const Pb__UInt32Value init_value = PB__UINT32_VALUE__INIT;
+  *message = init_value;
+}
+void   pb__uint64_value__init
+                     (Pb__UInt64Value         *message)
+{
+  static const Pb__UInt64Value init_value = PB__UINT64_VALUE__INIT;
+  *message = init_value;
+}
+void   pb__bool_value__init
+                     (Pb__BoolValue         *message)
+{
+  static const Pb__BoolValue init_value = PB__BOOL_VALUE__INIT;
+  *message = init_value;
+}
+void   pb__double_value__init
+                     (Pb__DoubleValue         *message)
+{
+  static const Pb__DoubleValue init_value = PB__DOUBLE_VALUE__INIT;
+  *message = init_value;
+}
+void   pb__float_value__init
+                     (Pb__FloatValue         *message)
+{
+  static const Pb__FloatValue init_value = PB__FLOAT_VALUE__INIT;
+  *message = init_value;
+}
+void   pb__struct__fields_entry__init
+                     (Pb__Struct__FieldsEntry         *message)
+{
+  static const Pb__Struct__FieldsEntry init_value = PB__STRUCT__FIELDS_ENTRY__INIT;
+  *message = init_value;
+}
+void   pb__struct__init
+                     (Pb__Struct         *message)
+{
+  static const Pb__Struct init_value = PB__STRUCT__INIT;
+  *message = init_value;
+}
+void   pb__value__init
+                     (Pb__Value         *message)
+{
+  static const Pb__Value init_value = PB__VALUE__INIT;
+  *message = init_value;
+}
+void   pb__list_value__init
+                     (Pb__ListValue         *message)
+{
+  static const Pb__ListValue init_value = PB__LIST_VALUE__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor pb__any__field_descriptors[2] =
 {
   {
@@ -55,7 +127,7 @@ const ProtobufCMessageDescriptor pb__any__descriptor =
   pb__any__field_descriptors,
   pb__any__field_indices_by_name,
   1,  pb__any__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__any__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__duration__field_descriptors[2] =
@@ -106,7 +178,7 @@ const ProtobufCMessageDescriptor pb__duration__descriptor =
   pb__duration__field_descriptors,
   pb__duration__field_indices_by_name,
   1,  pb__duration__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__duration__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__timestamp__field_descriptors[2] =
@@ -157,7 +229,7 @@ const ProtobufCMessageDescriptor pb__timestamp__descriptor =
   pb__timestamp__field_descriptors,
   pb__timestamp__field_indices_by_name,
   1,  pb__timestamp__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__timestamp__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__uint32_value__field_descriptors[1] =
@@ -195,7 +267,7 @@ const ProtobufCMessageDescriptor pb__uint32_value__descriptor =
   pb__uint32_value__field_descriptors,
   pb__uint32_value__field_indices_by_name,
   1,  pb__uint32_value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__uint32_value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__uint64_value__field_descriptors[1] =
@@ -233,7 +305,7 @@ const ProtobufCMessageDescriptor pb__uint64_value__descriptor =
   pb__uint64_value__field_descriptors,
   pb__uint64_value__field_indices_by_name,
   1,  pb__uint64_value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__uint64_value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__bool_value__field_descriptors[1] =
@@ -271,7 +343,7 @@ const ProtobufCMessageDescriptor pb__bool_value__descriptor =
   pb__bool_value__field_descriptors,
   pb__bool_value__field_indices_by_name,
   1,  pb__bool_value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__bool_value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__double_value__field_descriptors[1] =
@@ -309,7 +381,7 @@ const ProtobufCMessageDescriptor pb__double_value__descriptor =
   pb__double_value__field_descriptors,
   pb__double_value__field_indices_by_name,
   1,  pb__double_value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__double_value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__float_value__field_descriptors[1] =
@@ -347,7 +419,7 @@ const ProtobufCMessageDescriptor pb__float_value__descriptor =
   pb__float_value__field_descriptors,
   pb__float_value__field_indices_by_name,
   1,  pb__float_value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__float_value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__struct__fields_entry__field_descriptors[2] =
@@ -398,7 +470,7 @@ const ProtobufCMessageDescriptor pb__struct__fields_entry__descriptor =
   pb__struct__fields_entry__field_descriptors,
   pb__struct__fields_entry__field_indices_by_name,
   1,  pb__struct__fields_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__struct__fields_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__struct__field_descriptors[1] =
@@ -436,7 +508,7 @@ const ProtobufCMessageDescriptor pb__struct__descriptor =
   pb__struct__field_descriptors,
   pb__struct__field_indices_by_name,
   1,  pb__struct__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__struct__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__value__field_descriptors[6] =
@@ -539,7 +611,7 @@ const ProtobufCMessageDescriptor pb__value__descriptor =
   pb__value__field_descriptors,
   pb__value__field_indices_by_name,
   1,  pb__value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor pb__list_value__field_descriptors[1] =
@@ -577,7 +649,7 @@ const ProtobufCMessageDescriptor pb__list_value__descriptor =
   pb__list_value__field_descriptors,
   pb__list_value__field_indices_by_name,
   1,  pb__list_value__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) pb__list_value__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue pb__null_value__enum_values_by_number[1] =

@@ -202,6 +202,42 @@ struct  Pb__ListValue
     , 0,NULL }
 
 
+/* Pb__Any methods */
+void   pb__any__init
+                     (Pb__Any         *message);
+/* Pb__Duration methods */
+void   pb__duration__init
+                     (Pb__Duration         *message);
+/* Pb__Timestamp methods */
+void   pb__timestamp__init
+                     (Pb__Timestamp         *message);
+/* Pb__UInt32Value methods */
+void   pb__uint32_value__init
+                     (Pb__UInt32Value         *message);
+/* Pb__UInt64Value methods */
+void   pb__uint64_value__init
+                     (Pb__UInt64Value         *message);
+/* Pb__BoolValue methods */
+void   pb__bool_value__init
+                     (Pb__BoolValue         *message);
+/* Pb__DoubleValue methods */
+void   pb__double_value__init
+                     (Pb__DoubleValue         *message);
+/* Pb__FloatValue methods */
+void   pb__float_value__init
+                     (Pb__FloatValue         *message);
+/* Pb__Struct__FieldsEntry methods */
+void   pb__struct__fields_entry__init
+                     (Pb__Struct__FieldsEntry         *message);
+/* Pb__Struct methods */
+void   pb__struct__init
+                     (Pb__Struct         *message);
+/* Pb__Value methods */
+void   pb__value__init
+                     (Pb__Value         *message);
+/* Pb__ListValue methods */
+void   pb__list_value__init
+                     (Pb__ListValue         *message);
 /* --- per-message closures --- */
 
 typedef void (*Pb__Any_Closure)

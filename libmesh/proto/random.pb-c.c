@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/random.pb-c.h"
+void   random__random__init
+                     (Random__Random         *message)
+{
+  static const Random__Random init_value = RANDOM__RANDOM__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor random__random__field_descriptors[1] =
 {
   {
@@ -42,6 +48,6 @@ const ProtobufCMessageDescriptor random__random__descriptor =
   random__random__field_descriptors,
   random__random__field_indices_by_name,
   1,  random__random__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) random__random__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -34,6 +34,9 @@ struct  Random__Random
     , NULL }
 
 
+/* Random__Random methods */
+void   random__random__init
+                     (Random__Random         *message);
 /* --- per-message closures --- */
 
 typedef void (*Random__Random_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/ring_hash.pb-c.h"
+void   ring_hash__ring_hash__init
+                     (RingHash__RingHash         *message)
+{
+  static const RingHash__RingHash init_value = RING_HASH__RING_HASH__INIT;
+  *message = init_value;
+}
 static const ProtobufCEnumValue ring_hash__ring_hash__hash_function__enum_values_by_number[3] =
 {
   { "DEFAULT_HASH", "RING_HASH__RING_HASH__HASH_FUNCTION__DEFAULT_HASH", 0 },
@@ -150,6 +156,6 @@ const ProtobufCMessageDescriptor ring_hash__ring_hash__descriptor =
   ring_hash__ring_hash__field_descriptors,
   ring_hash__ring_hash__field_indices_by_name,
   1,  ring_hash__ring_hash__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) ring_hash__ring_hash__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

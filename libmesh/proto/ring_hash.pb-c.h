@@ -56,6 +56,9 @@ struct  RingHash__RingHash
     , RING_HASH__RING_HASH__HASH_FUNCTION__DEFAULT_HASH, NULL, NULL, 0, NULL, NULL, NULL }
 
 
+/* RingHash__RingHash methods */
+void   ring_hash__ring_hash__init
+                     (RingHash__RingHash         *message);
 /* --- per-message closures --- */
 
 typedef void (*RingHash__RingHash_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/round_robin.pb-c.h"
+void   round_robin__round_robin__init
+                     (RoundRobin__RoundRobin         *message)
+{
+  static const RoundRobin__RoundRobin init_value = ROUND_ROBIN__ROUND_ROBIN__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor round_robin__round_robin__field_descriptors[2] =
 {
   {
@@ -55,6 +61,6 @@ const ProtobufCMessageDescriptor round_robin__round_robin__descriptor =
   round_robin__round_robin__field_descriptors,
   round_robin__round_robin__field_indices_by_name,
   1,  round_robin__round_robin__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) round_robin__round_robin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

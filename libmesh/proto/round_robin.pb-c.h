@@ -35,6 +35,9 @@ struct  RoundRobin__RoundRobin
     , NULL, NULL }
 
 
+/* RoundRobin__RoundRobin methods */
+void   round_robin__round_robin__init
+                     (RoundRobin__RoundRobin         *message);
 /* --- per-message closures --- */
 
 typedef void (*RoundRobin__RoundRobin_Closure)

@@ -7,6 +7,192 @@
 #endif
 
 #include "proto/route.pb-c.h"
+void   route__route_configuration__typed_per_filter_config_entry__init
+                     (Route__RouteConfiguration__TypedPerFilterConfigEntry         *message)
+{
+  static const Route__RouteConfiguration__TypedPerFilterConfigEntry init_value = ROUTE__ROUTE_CONFIGURATION__TYPED_PER_FILTER_CONFIG_ENTRY__INIT;
+  *message = init_value;
+}
+void   route__route_configuration__init
+                     (Route__RouteConfiguration         *message)
+{
+  static const Route__RouteConfiguration init_value = ROUTE__ROUTE_CONFIGURATION__INIT;
+  *message = init_value;
+}
+void   route__virtual_host__typed_per_filter_config_entry__init
+                     (Route__VirtualHost__TypedPerFilterConfigEntry         *message)
+{
+  static const Route__VirtualHost__TypedPerFilterConfigEntry init_value = ROUTE__VIRTUAL_HOST__TYPED_PER_FILTER_CONFIG_ENTRY__INIT;
+  *message = init_value;
+}
+void   route__virtual_host__init
+                     (Route__VirtualHost         *message)
+{
+  static const Route__VirtualHost init_value = ROUTE__VIRTUAL_HOST__INIT;
+  *message = init_value;
+}
+void   route__filter_config__init
+                     (Route__FilterConfig         *message)
+{
+  static const Route__FilterConfig init_value = ROUTE__FILTER_CONFIG__INIT;
+  *message = init_value;
+}
+void   route__route__typed_per_filter_config_entry__init
+                     (Route__Route__TypedPerFilterConfigEntry         *message)
+{
+  static const Route__Route__TypedPerFilterConfigEntry init_value = ROUTE__ROUTE__TYPED_PER_FILTER_CONFIG_ENTRY__INIT;
+  *message = init_value;
+}
+void   route__route__init
+                     (Route__Route         *message)
+{
+  static const Route__Route init_value = ROUTE__ROUTE__INIT;
+  *message = init_value;
+}
+void   route__non_forwarding_action__init
+                     (Route__NonForwardingAction         *message)
+{
+  static const Route__NonForwardingAction init_value = ROUTE__NON_FORWARDING_ACTION__INIT;
+  *message = init_value;
+}
+void   route__route_match__grpc_route_match_options__init
+                     (Route__RouteMatch__GrpcRouteMatchOptions         *message)
+{
+  static const Route__RouteMatch__GrpcRouteMatchOptions init_value = ROUTE__ROUTE_MATCH__GRPC_ROUTE_MATCH_OPTIONS__INIT;
+  *message = init_value;
+}
+void   route__route_match__init
+                     (Route__RouteMatch         *message)
+{
+  static const Route__RouteMatch init_value = ROUTE__ROUTE_MATCH__INIT;
+  *message = init_value;
+}
+void   route__header_matcher__init
+                     (Route__HeaderMatcher         *message)
+{
+  static const Route__HeaderMatcher init_value = ROUTE__HEADER_MATCHER__INIT;
+  *message = init_value;
+}
+void   route__query_parameter_matcher__init
+                     (Route__QueryParameterMatcher         *message)
+{
+  static const Route__QueryParameterMatcher init_value = ROUTE__QUERY_PARAMETER_MATCHER__INIT;
+  *message = init_value;
+}
+void   route__weighted_cluster__cluster_weight__typed_per_filter_config_entry__init
+                     (Route__WeightedCluster__ClusterWeight__TypedPerFilterConfigEntry         *message)
+{
+  static const Route__WeightedCluster__ClusterWeight__TypedPerFilterConfigEntry init_value = ROUTE__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__TYPED_PER_FILTER_CONFIG_ENTRY__INIT;
+  *message = init_value;
+}
+void   route__weighted_cluster__cluster_weight__init
+                     (Route__WeightedCluster__ClusterWeight         *message)
+{
+  static const Route__WeightedCluster__ClusterWeight init_value = ROUTE__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__INIT;
+  *message = init_value;
+}
+void   route__weighted_cluster__init
+                     (Route__WeightedCluster         *message)
+{
+  static const Route__WeightedCluster init_value = ROUTE__WEIGHTED_CLUSTER__INIT;
+  *message = init_value;
+}
+void   route__route_action__request_mirror_policy__init
+                     (Route__RouteAction__RequestMirrorPolicy         *message)
+{
+  static const Route__RouteAction__RequestMirrorPolicy init_value = ROUTE__ROUTE_ACTION__REQUEST_MIRROR_POLICY__INIT;
+  *message = init_value;
+}
+void   route__route_action__hash_policy__header__init
+                     (Route__RouteAction__HashPolicy__Header         *message)
+{
+  static const Route__RouteAction__HashPolicy__Header init_value = ROUTE__ROUTE_ACTION__HASH_POLICY__HEADER__INIT;
+  *message = init_value;
+}
+void   route__route_action__hash_policy__cookie__init
+                     (Route__RouteAction__HashPolicy__Cookie         *message)
+{
+  static const Route__RouteAction__HashPolicy__Cookie init_value = ROUTE__ROUTE_ACTION__HASH_POLICY__COOKIE__INIT;
+  *message = init_value;
+}
+void   route__route_action__hash_policy__query_parameter__init
+                     (Route__RouteAction__HashPolicy__QueryParameter         *message)
+{
+  static const Route__RouteAction__HashPolicy__QueryParameter init_value = ROUTE__ROUTE_ACTION__HASH_POLICY__QUERY_PARAMETER__INIT;
+  *message = init_value;
+}
+void   route__route_action__hash_policy__filter_state__init
+                     (Route__RouteAction__HashPolicy__FilterState         *message)
+{
+  static const Route__RouteAction__HashPolicy__FilterState init_value = ROUTE__ROUTE_ACTION__HASH_POLICY__FILTER_STATE__INIT;
+  *message = init_value;
+}
+void   route__route_action__hash_policy__init
+                     (Route__RouteAction__HashPolicy         *message)
+{
+  static const Route__RouteAction__HashPolicy init_value = ROUTE__ROUTE_ACTION__HASH_POLICY__INIT;
+  *message = init_value;
+}
+void   route__route_action__max_stream_duration__init
+                     (Route__RouteAction__MaxStreamDuration         *message)
+{
+  static const Route__RouteAction__MaxStreamDuration init_value = ROUTE__ROUTE_ACTION__MAX_STREAM_DURATION__INIT;
+  *message = init_value;
+}
+void   route__route_action__init
+                     (Route__RouteAction         *message)
+{
+  static const Route__RouteAction init_value = ROUTE__ROUTE_ACTION__INIT;
+  *message = init_value;
+}
+void   route__retry_policy__retry_host_predicate__init
+                     (Route__RetryPolicy__RetryHostPredicate         *message)
+{
+  static const Route__RetryPolicy__RetryHostPredicate init_value = ROUTE__RETRY_POLICY__RETRY_HOST_PREDICATE__INIT;
+  *message = init_value;
+}
+void   route__retry_policy__retry_back_off__init
+                     (Route__RetryPolicy__RetryBackOff         *message)
+{
+  static const Route__RetryPolicy__RetryBackOff init_value = ROUTE__RETRY_POLICY__RETRY_BACK_OFF__INIT;
+  *message = init_value;
+}
+void   route__retry_policy__reset_header__init
+                     (Route__RetryPolicy__ResetHeader         *message)
+{
+  static const Route__RetryPolicy__ResetHeader init_value = ROUTE__RETRY_POLICY__RESET_HEADER__INIT;
+  *message = init_value;
+}
+void   route__retry_policy__rate_limited_retry_back_off__init
+                     (Route__RetryPolicy__RateLimitedRetryBackOff         *message)
+{
+  static const Route__RetryPolicy__RateLimitedRetryBackOff init_value = ROUTE__RETRY_POLICY__RATE_LIMITED_RETRY_BACK_OFF__INIT;
+  *message = init_value;
+}
+void   route__retry_policy__init
+                     (Route__RetryPolicy         *message)
+{
+  static const Route__RetryPolicy init_value = ROUTE__RETRY_POLICY__INIT;
+  *message = init_value;
+}
+void   route__hedge_policy__init
+                     (Route__HedgePolicy         *message)
+{
+  static const Route__HedgePolicy init_value = ROUTE__HEDGE_POLICY__INIT;
+  *message = init_value;
+}
+void   route__redirect_action__init
+                     (Route__RedirectAction         *message)
+{
+  static const Route__RedirectAction init_value = ROUTE__REDIRECT_ACTION__INIT;
+  *message = init_value;
+}
+void   route__direct_response_action__init
+                     (Route__DirectResponseAction         *message)
+{
+  static const Route__DirectResponseAction init_value = ROUTE__DIRECT_RESPONSE_ACTION__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor route__route_configuration__typed_per_filter_config_entry__field_descriptors[2] =
 {
   {
@@ -55,7 +241,7 @@ const ProtobufCMessageDescriptor route__route_configuration__typed_per_filter_co
   route__route_configuration__typed_per_filter_config_entry__field_descriptors,
   route__route_configuration__typed_per_filter_config_entry__field_indices_by_name,
   1,  route__route_configuration__typed_per_filter_config_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_configuration__typed_per_filter_config_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_configuration__field_descriptors[12] =
@@ -240,7 +426,7 @@ const ProtobufCMessageDescriptor route__route_configuration__descriptor =
   route__route_configuration__field_descriptors,
   route__route_configuration__field_indices_by_name,
   5,  route__route_configuration__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_configuration__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__virtual_host__typed_per_filter_config_entry__field_descriptors[2] =
@@ -291,7 +477,7 @@ const ProtobufCMessageDescriptor route__virtual_host__typed_per_filter_config_en
   route__virtual_host__typed_per_filter_config_entry__field_descriptors,
   route__virtual_host__typed_per_filter_config_entry__field_indices_by_name,
   1,  route__virtual_host__typed_per_filter_config_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__virtual_host__typed_per_filter_config_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue route__virtual_host__tls_requirement_type__enum_values_by_number[3] =
@@ -519,7 +705,7 @@ const ProtobufCMessageDescriptor route__virtual_host__descriptor =
   route__virtual_host__field_descriptors,
   route__virtual_host__field_indices_by_name,
   5,  route__virtual_host__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__virtual_host__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__filter_config__field_descriptors[3] =
@@ -583,7 +769,7 @@ const ProtobufCMessageDescriptor route__filter_config__descriptor =
   route__filter_config__field_descriptors,
   route__filter_config__field_indices_by_name,
   1,  route__filter_config__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__filter_config__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route__typed_per_filter_config_entry__field_descriptors[2] =
@@ -634,7 +820,7 @@ const ProtobufCMessageDescriptor route__route__typed_per_filter_config_entry__de
   route__route__typed_per_filter_config_entry__field_descriptors,
   route__route__typed_per_filter_config_entry__field_indices_by_name,
   1,  route__route__typed_per_filter_config_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route__typed_per_filter_config_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route__field_descriptors[11] =
@@ -805,7 +991,7 @@ const ProtobufCMessageDescriptor route__route__descriptor =
   route__route__field_descriptors,
   route__route__field_indices_by_name,
   4,  route__route__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define route__non_forwarding_action__field_descriptors NULL
@@ -823,7 +1009,7 @@ const ProtobufCMessageDescriptor route__non_forwarding_action__descriptor =
   route__non_forwarding_action__field_descriptors,
   route__non_forwarding_action__field_indices_by_name,
   0,  route__non_forwarding_action__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__non_forwarding_action__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define route__route_match__grpc_route_match_options__field_descriptors NULL
@@ -841,7 +1027,7 @@ const ProtobufCMessageDescriptor route__route_match__grpc_route_match_options__d
   route__route_match__grpc_route_match_options__field_descriptors,
   route__route_match__grpc_route_match_options__field_indices_by_name,
   0,  route__route_match__grpc_route_match_options__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_match__grpc_route_match_options__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_match__field_descriptors[9] =
@@ -986,7 +1172,7 @@ const ProtobufCMessageDescriptor route__route_match__descriptor =
   route__route_match__field_descriptors,
   route__route_match__field_indices_by_name,
   4,  route__route_match__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_match__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__header_matcher__field_descriptors[11] =
@@ -1156,7 +1342,7 @@ const ProtobufCMessageDescriptor route__header_matcher__descriptor =
   route__header_matcher__field_descriptors,
   route__header_matcher__field_indices_by_name,
   3,  route__header_matcher__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__header_matcher__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__query_parameter_matcher__field_descriptors[3] =
@@ -1221,7 +1407,7 @@ const ProtobufCMessageDescriptor route__query_parameter_matcher__descriptor =
   route__query_parameter_matcher__field_descriptors,
   route__query_parameter_matcher__field_indices_by_name,
   2,  route__query_parameter_matcher__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__query_parameter_matcher__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__weighted_cluster__cluster_weight__typed_per_filter_config_entry__field_descriptors[2] =
@@ -1272,7 +1458,7 @@ const ProtobufCMessageDescriptor route__weighted_cluster__cluster_weight__typed_
   route__weighted_cluster__cluster_weight__typed_per_filter_config_entry__field_descriptors,
   route__weighted_cluster__cluster_weight__typed_per_filter_config_entry__field_indices_by_name,
   1,  route__weighted_cluster__cluster_weight__typed_per_filter_config_entry__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__weighted_cluster__cluster_weight__typed_per_filter_config_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__weighted_cluster__cluster_weight__field_descriptors[10] =
@@ -1428,7 +1614,7 @@ const ProtobufCMessageDescriptor route__weighted_cluster__cluster_weight__descri
   route__weighted_cluster__cluster_weight__field_descriptors,
   route__weighted_cluster__cluster_weight__field_indices_by_name,
   2,  route__weighted_cluster__cluster_weight__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__weighted_cluster__cluster_weight__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__weighted_cluster__field_descriptors[3] =
@@ -1493,7 +1679,7 @@ const ProtobufCMessageDescriptor route__weighted_cluster__descriptor =
   route__weighted_cluster__field_descriptors,
   route__weighted_cluster__field_indices_by_name,
   2,  route__weighted_cluster__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__weighted_cluster__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_action__request_mirror_policy__field_descriptors[5] =
@@ -1586,7 +1772,7 @@ const ProtobufCMessageDescriptor route__route_action__request_mirror_policy__des
   route__route_action__request_mirror_policy__field_descriptors,
   route__route_action__request_mirror_policy__field_indices_by_name,
   4,  route__route_action__request_mirror_policy__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__request_mirror_policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_action__hash_policy__header__field_descriptors[2] =
@@ -1637,7 +1823,7 @@ const ProtobufCMessageDescriptor route__route_action__hash_policy__header__descr
   route__route_action__hash_policy__header__field_descriptors,
   route__route_action__hash_policy__header__field_indices_by_name,
   1,  route__route_action__hash_policy__header__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__hash_policy__header__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_action__hash_policy__cookie__field_descriptors[1] =
@@ -1675,7 +1861,7 @@ const ProtobufCMessageDescriptor route__route_action__hash_policy__cookie__descr
   route__route_action__hash_policy__cookie__field_descriptors,
   route__route_action__hash_policy__cookie__field_indices_by_name,
   1,  route__route_action__hash_policy__cookie__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__hash_policy__cookie__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_action__hash_policy__query_parameter__field_descriptors[1] =
@@ -1713,7 +1899,7 @@ const ProtobufCMessageDescriptor route__route_action__hash_policy__query_paramet
   route__route_action__hash_policy__query_parameter__field_descriptors,
   route__route_action__hash_policy__query_parameter__field_indices_by_name,
   1,  route__route_action__hash_policy__query_parameter__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__hash_policy__query_parameter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_action__hash_policy__filter_state__field_descriptors[1] =
@@ -1751,7 +1937,7 @@ const ProtobufCMessageDescriptor route__route_action__hash_policy__filter_state_
   route__route_action__hash_policy__filter_state__field_descriptors,
   route__route_action__hash_policy__filter_state__field_indices_by_name,
   1,  route__route_action__hash_policy__filter_state__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__hash_policy__filter_state__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_action__hash_policy__field_descriptors[5] =
@@ -1842,7 +2028,7 @@ const ProtobufCMessageDescriptor route__route_action__hash_policy__descriptor =
   route__route_action__hash_policy__field_descriptors,
   route__route_action__hash_policy__field_indices_by_name,
   2,  route__route_action__hash_policy__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__hash_policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__route_action__max_stream_duration__field_descriptors[2] =
@@ -1893,7 +2079,7 @@ const ProtobufCMessageDescriptor route__route_action__max_stream_duration__descr
   route__route_action__max_stream_duration__field_descriptors,
   route__route_action__max_stream_duration__field_indices_by_name,
   1,  route__route_action__max_stream_duration__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__max_stream_duration__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue route__route_action__cluster_not_found_response_code__enum_values_by_number[3] =
@@ -2230,7 +2416,7 @@ const ProtobufCMessageDescriptor route__route_action__descriptor =
   route__route_action__field_descriptors,
   route__route_action__field_indices_by_name,
   10,  route__route_action__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__route_action__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__retry_policy__retry_host_predicate__field_descriptors[1] =
@@ -2268,7 +2454,7 @@ const ProtobufCMessageDescriptor route__retry_policy__retry_host_predicate__desc
   route__retry_policy__retry_host_predicate__field_descriptors,
   route__retry_policy__retry_host_predicate__field_indices_by_name,
   1,  route__retry_policy__retry_host_predicate__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__retry_policy__retry_host_predicate__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__retry_policy__retry_back_off__field_descriptors[2] =
@@ -2319,7 +2505,7 @@ const ProtobufCMessageDescriptor route__retry_policy__retry_back_off__descriptor
   route__retry_policy__retry_back_off__field_descriptors,
   route__retry_policy__retry_back_off__field_indices_by_name,
   1,  route__retry_policy__retry_back_off__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__retry_policy__retry_back_off__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__retry_policy__reset_header__field_descriptors[2] =
@@ -2370,7 +2556,7 @@ const ProtobufCMessageDescriptor route__retry_policy__reset_header__descriptor =
   route__retry_policy__reset_header__field_descriptors,
   route__retry_policy__reset_header__field_indices_by_name,
   1,  route__retry_policy__reset_header__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__retry_policy__reset_header__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__retry_policy__rate_limited_retry_back_off__field_descriptors[2] =
@@ -2421,7 +2607,7 @@ const ProtobufCMessageDescriptor route__retry_policy__rate_limited_retry_back_of
   route__retry_policy__rate_limited_retry_back_off__field_descriptors,
   route__retry_policy__rate_limited_retry_back_off__field_indices_by_name,
   1,  route__retry_policy__rate_limited_retry_back_off__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__retry_policy__rate_limited_retry_back_off__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue route__retry_policy__reset_header_format__enum_values_by_number[2] =
@@ -2607,7 +2793,7 @@ const ProtobufCMessageDescriptor route__retry_policy__descriptor =
   route__retry_policy__field_descriptors,
   route__retry_policy__field_indices_by_name,
   4,  route__retry_policy__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__retry_policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__hedge_policy__field_descriptors[1] =
@@ -2645,7 +2831,7 @@ const ProtobufCMessageDescriptor route__hedge_policy__descriptor =
   route__hedge_policy__field_descriptors,
   route__hedge_policy__field_indices_by_name,
   1,  route__hedge_policy__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__hedge_policy__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue route__redirect_action__redirect_response_code__enum_values_by_number[5] =
@@ -2821,7 +3007,7 @@ const ProtobufCMessageDescriptor route__redirect_action__descriptor =
   route__redirect_action__field_descriptors,
   route__redirect_action__field_indices_by_name,
   1,  route__redirect_action__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__redirect_action__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor route__direct_response_action__field_descriptors[2] =
@@ -2872,6 +3058,6 @@ const ProtobufCMessageDescriptor route__direct_response_action__descriptor =
   route__direct_response_action__field_descriptors,
   route__direct_response_action__field_indices_by_name,
   1,  route__direct_response_action__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) route__direct_response_action__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -803,6 +803,99 @@ struct  Route__DirectResponseAction
     , 0, NULL }
 
 
+/* Route__RouteConfiguration__TypedPerFilterConfigEntry methods */
+void   route__route_configuration__typed_per_filter_config_entry__init
+                     (Route__RouteConfiguration__TypedPerFilterConfigEntry         *message);
+/* Route__RouteConfiguration methods */
+void   route__route_configuration__init
+                     (Route__RouteConfiguration         *message);
+/* Route__VirtualHost__TypedPerFilterConfigEntry methods */
+void   route__virtual_host__typed_per_filter_config_entry__init
+                     (Route__VirtualHost__TypedPerFilterConfigEntry         *message);
+/* Route__VirtualHost methods */
+void   route__virtual_host__init
+                     (Route__VirtualHost         *message);
+/* Route__FilterConfig methods */
+void   route__filter_config__init
+                     (Route__FilterConfig         *message);
+/* Route__Route__TypedPerFilterConfigEntry methods */
+void   route__route__typed_per_filter_config_entry__init
+                     (Route__Route__TypedPerFilterConfigEntry         *message);
+/* Route__Route methods */
+void   route__route__init
+                     (Route__Route         *message);
+/* Route__NonForwardingAction methods */
+void   route__non_forwarding_action__init
+                     (Route__NonForwardingAction         *message);
+/* Route__RouteMatch__GrpcRouteMatchOptions methods */
+void   route__route_match__grpc_route_match_options__init
+                     (Route__RouteMatch__GrpcRouteMatchOptions         *message);
+/* Route__RouteMatch methods */
+void   route__route_match__init
+                     (Route__RouteMatch         *message);
+/* Route__HeaderMatcher methods */
+void   route__header_matcher__init
+                     (Route__HeaderMatcher         *message);
+/* Route__QueryParameterMatcher methods */
+void   route__query_parameter_matcher__init
+                     (Route__QueryParameterMatcher         *message);
+/* Route__WeightedCluster__ClusterWeight__TypedPerFilterConfigEntry methods */
+void   route__weighted_cluster__cluster_weight__typed_per_filter_config_entry__init
+                     (Route__WeightedCluster__ClusterWeight__TypedPerFilterConfigEntry         *message);
+/* Route__WeightedCluster__ClusterWeight methods */
+void   route__weighted_cluster__cluster_weight__init
+                     (Route__WeightedCluster__ClusterWeight         *message);
+/* Route__WeightedCluster methods */
+void   route__weighted_cluster__init
+                     (Route__WeightedCluster         *message);
+/* Route__RouteAction__RequestMirrorPolicy methods */
+void   route__route_action__request_mirror_policy__init
+                     (Route__RouteAction__RequestMirrorPolicy         *message);
+/* Route__RouteAction__HashPolicy__Header methods */
+void   route__route_action__hash_policy__header__init
+                     (Route__RouteAction__HashPolicy__Header         *message);
+/* Route__RouteAction__HashPolicy__Cookie methods */
+void   route__route_action__hash_policy__cookie__init
+                     (Route__RouteAction__HashPolicy__Cookie         *message);
+/* Route__RouteAction__HashPolicy__QueryParameter methods */
+void   route__route_action__hash_policy__query_parameter__init
+                     (Route__RouteAction__HashPolicy__QueryParameter         *message);
+/* Route__RouteAction__HashPolicy__FilterState methods */
+void   route__route_action__hash_policy__filter_state__init
+                     (Route__RouteAction__HashPolicy__FilterState         *message);
+/* Route__RouteAction__HashPolicy methods */
+void   route__route_action__hash_policy__init
+                     (Route__RouteAction__HashPolicy         *message);
+/* Route__RouteAction__MaxStreamDuration methods */
+void   route__route_action__max_stream_duration__init
+                     (Route__RouteAction__MaxStreamDuration         *message);
+/* Route__RouteAction methods */
+void   route__route_action__init
+                     (Route__RouteAction         *message);
+/* Route__RetryPolicy__RetryHostPredicate methods */
+void   route__retry_policy__retry_host_predicate__init
+                     (Route__RetryPolicy__RetryHostPredicate         *message);
+/* Route__RetryPolicy__RetryBackOff methods */
+void   route__retry_policy__retry_back_off__init
+                     (Route__RetryPolicy__RetryBackOff         *message);
+/* Route__RetryPolicy__ResetHeader methods */
+void   route__retry_policy__reset_header__init
+                     (Route__RetryPolicy__ResetHeader         *message);
+/* Route__RetryPolicy__RateLimitedRetryBackOff methods */
+void   route__retry_policy__rate_limited_retry_back_off__init
+                     (Route__RetryPolicy__RateLimitedRetryBackOff         *message);
+/* Route__RetryPolicy methods */
+void   route__retry_policy__init
+                     (Route__RetryPolicy         *message);
+/* Route__HedgePolicy methods */
+void   route__hedge_policy__init
+                     (Route__HedgePolicy         *message);
+/* Route__RedirectAction methods */
+void   route__redirect_action__init
+                     (Route__RedirectAction         *message);
+/* Route__DirectResponseAction methods */
+void   route__direct_response_action__init
+                     (Route__DirectResponseAction         *message);
 /* --- per-message closures --- */
 
 typedef void (*Route__RouteConfiguration__TypedPerFilterConfigEntry_Closure)

@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/router.pb-c.h"
+void   router__router__init
+                     (Router__Router         *message)
+{
+  static const Router__Router init_value = ROUTER__ROUTER__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor router__router__field_descriptors[1] =
 {
   {
@@ -42,6 +48,6 @@ const ProtobufCMessageDescriptor router__router__descriptor =
   router__router__field_descriptors,
   router__router__field_indices_by_name,
   1,  router__router__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) router__router__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -36,6 +36,9 @@ struct  Router__Router
     , 0 }
 
 
+/* Router__Router methods */
+void   router__router__init
+                     (Router__Router         *message);
 /* --- per-message closures --- */
 
 typedef void (*Router__Router_Closure)

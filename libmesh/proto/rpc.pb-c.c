@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/rpc.pb-c.h"
+void   rpc__status__init
+                     (Rpc__Status         *message)
+{
+  static const Rpc__Status init_value = RPC__STATUS__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor rpc__status__field_descriptors[2] =
 {
   {
@@ -55,6 +61,6 @@ const ProtobufCMessageDescriptor rpc__status__descriptor =
   rpc__status__field_descriptors,
   rpc__status__field_indices_by_name,
   1,  rpc__status__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) rpc__status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

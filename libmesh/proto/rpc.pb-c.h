@@ -40,6 +40,9 @@ struct  Rpc__Status
     , 0, (char *)protobuf_c_empty_string }
 
 
+/* Rpc__Status methods */
+void   rpc__status__init
+                     (Rpc__Status         *message);
 /* --- per-message closures --- */
 
 typedef void (*Rpc__Status_Closure)

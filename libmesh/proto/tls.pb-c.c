@@ -7,6 +7,66 @@
 #endif
 
 #include "proto/tls.pb-c.h"
+void   tls__certificate_provider_plugin_instance__init
+                     (Tls__CertificateProviderPluginInstance         *message)
+{
+  static const Tls__CertificateProviderPluginInstance init_value = TLS__CERTIFICATE_PROVIDER_PLUGIN_INSTANCE__INIT;
+  *message = init_value;
+}
+void   tls__tls_parameters__init
+                     (Tls__TlsParameters         *message)
+{
+  static const Tls__TlsParameters init_value = TLS__TLS_PARAMETERS__INIT;
+  *message = init_value;
+}
+void   tls__tls_certificate__init
+                     (Tls__TlsCertificate         *message)
+{
+  static const Tls__TlsCertificate init_value = TLS__TLS_CERTIFICATE__INIT;
+  *message = init_value;
+}
+void   tls__subject_alt_name_matcher__init
+                     (Tls__SubjectAltNameMatcher         *message)
+{
+  static const Tls__SubjectAltNameMatcher init_value = TLS__SUBJECT_ALT_NAME_MATCHER__INIT;
+  *message = init_value;
+}
+void   tls__certificate_validation_context__system_root_certs__init
+                     (Tls__CertificateValidationContext__SystemRootCerts         *message)
+{
+  static const Tls__CertificateValidationContext__SystemRootCerts init_value = TLS__CERTIFICATE_VALIDATION_CONTEXT__SYSTEM_ROOT_CERTS__INIT;
+  *message = init_value;
+}
+void   tls__certificate_validation_context__init
+                     (Tls__CertificateValidationContext         *message)
+{
+  static const Tls__CertificateValidationContext init_value = TLS__CERTIFICATE_VALIDATION_CONTEXT__INIT;
+  *message = init_value;
+}
+void   tls__common_tls_context__certificate_provider_instance__init
+                     (Tls__CommonTlsContext__CertificateProviderInstance         *message)
+{
+  static const Tls__CommonTlsContext__CertificateProviderInstance init_value = TLS__COMMON_TLS_CONTEXT__CERTIFICATE_PROVIDER_INSTANCE__INIT;
+  *message = init_value;
+}
+void   tls__common_tls_context__combined_certificate_validation_context__init
+                     (Tls__CommonTlsContext__CombinedCertificateValidationContext         *message)
+{
+  static const Tls__CommonTlsContext__CombinedCertificateValidationContext init_value = TLS__COMMON_TLS_CONTEXT__COMBINED_CERTIFICATE_VALIDATION_CONTEXT__INIT;
+  *message = init_value;
+}
+void   tls__common_tls_context__init
+                     (Tls__CommonTlsContext         *message)
+{
+  static const Tls__CommonTlsContext init_value = TLS__COMMON_TLS_CONTEXT__INIT;
+  *message = init_value;
+}
+void   tls__upstream_tls_context__init
+                     (Tls__UpstreamTlsContext         *message)
+{
+  static const Tls__UpstreamTlsContext init_value = TLS__UPSTREAM_TLS_CONTEXT__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor tls__certificate_provider_plugin_instance__field_descriptors[2] =
 {
   {
@@ -55,58 +115,7 @@ const ProtobufCMessageDescriptor tls__certificate_provider_plugin_instance__desc
   tls__certificate_provider_plugin_instance__field_descriptors,
   tls__certificate_provider_plugin_instance__field_indices_by_name,
   1,  tls__certificate_provider_plugin_instance__number_ranges,
-  NULL, /* gen_init_helpers = false */
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor tls__certificate_provider_instance__field_descriptors[2] =
-{
-  {
-    "instance_name",
-    1,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_STRING,
-    0,   /* quantifier_offset */
-    offsetof(Tls__CertificateProviderInstance, instance_name),
-    NULL,
-    &protobuf_c_empty_string,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "certificate_name",
-    2,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_STRING,
-    0,   /* quantifier_offset */
-    offsetof(Tls__CertificateProviderInstance, certificate_name),
-    NULL,
-    &protobuf_c_empty_string,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned tls__certificate_provider_instance__field_indices_by_name[] = {
-  1,   /* field[1] = certificate_name */
-  0,   /* field[0] = instance_name */
-};
-static const ProtobufCIntRange tls__certificate_provider_instance__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 2 }
-};
-const ProtobufCMessageDescriptor tls__certificate_provider_instance__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "envoy.extensions.transport_sockets.tls.v3.CertificateProviderInstance",
-  "CertificateProviderInstance",
-  "Tls__CertificateProviderInstance",
-  "envoy.extensions.transport_sockets.tls.v3",
-  sizeof(Tls__CertificateProviderInstance),
-  2,
-  tls__certificate_provider_instance__field_descriptors,
-  tls__certificate_provider_instance__field_indices_by_name,
-  1,  tls__certificate_provider_instance__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__certificate_provider_plugin_instance__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue tls__tls_parameters__tls_protocol__enum_values_by_number[5] =
@@ -191,7 +200,7 @@ const ProtobufCMessageDescriptor tls__tls_parameters__descriptor =
   tls__tls_parameters__field_descriptors,
   tls__tls_parameters__field_indices_by_name,
   1,  tls__tls_parameters__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__tls_parameters__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tls__tls_certificate__field_descriptors[2] =
@@ -242,7 +251,7 @@ const ProtobufCMessageDescriptor tls__tls_certificate__descriptor =
   tls__tls_certificate__field_descriptors,
   tls__tls_certificate__field_indices_by_name,
   1,  tls__tls_certificate__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__tls_certificate__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue tls__subject_alt_name_matcher__san_type__enum_values_by_number[6] =
@@ -329,7 +338,7 @@ const ProtobufCMessageDescriptor tls__subject_alt_name_matcher__descriptor =
   tls__subject_alt_name_matcher__field_descriptors,
   tls__subject_alt_name_matcher__field_indices_by_name,
   1,  tls__subject_alt_name_matcher__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__subject_alt_name_matcher__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define tls__certificate_validation_context__system_root_certs__field_descriptors NULL
@@ -347,7 +356,7 @@ const ProtobufCMessageDescriptor tls__certificate_validation_context__system_roo
   tls__certificate_validation_context__system_root_certs__field_descriptors,
   tls__certificate_validation_context__system_root_certs__field_indices_by_name,
   0,  tls__certificate_validation_context__system_root_certs__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__certificate_validation_context__system_root_certs__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue tls__certificate_validation_context__trust_chain_verification__enum_values_by_number[2] =
@@ -508,7 +517,58 @@ const ProtobufCMessageDescriptor tls__certificate_validation_context__descriptor
   tls__certificate_validation_context__field_descriptors,
   tls__certificate_validation_context__field_indices_by_name,
   5,  tls__certificate_validation_context__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__certificate_validation_context__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor tls__common_tls_context__certificate_provider_instance__field_descriptors[2] =
+{
+  {
+    "instance_name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Tls__CommonTlsContext__CertificateProviderInstance, instance_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "certificate_name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Tls__CommonTlsContext__CertificateProviderInstance, certificate_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned tls__common_tls_context__certificate_provider_instance__field_indices_by_name[] = {
+  1,   /* field[1] = certificate_name */
+  0,   /* field[0] = instance_name */
+};
+static const ProtobufCIntRange tls__common_tls_context__certificate_provider_instance__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor tls__common_tls_context__certificate_provider_instance__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CertificateProviderInstance",
+  "CertificateProviderInstance",
+  "Tls__CommonTlsContext__CertificateProviderInstance",
+  "envoy.extensions.transport_sockets.tls.v3",
+  sizeof(Tls__CommonTlsContext__CertificateProviderInstance),
+  2,
+  tls__common_tls_context__certificate_provider_instance__field_descriptors,
+  tls__common_tls_context__certificate_provider_instance__field_indices_by_name,
+  1,  tls__common_tls_context__certificate_provider_instance__number_ranges,
+  (ProtobufCMessageInit) tls__common_tls_context__certificate_provider_instance__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tls__common_tls_context__combined_certificate_validation_context__field_descriptors[2] =
@@ -532,7 +592,7 @@ static const ProtobufCFieldDescriptor tls__common_tls_context__combined_certific
     PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
     offsetof(Tls__CommonTlsContext__CombinedCertificateValidationContext, validation_context_certificate_provider_instance),
-    &tls__certificate_provider_instance__descriptor,
+    &tls__common_tls_context__certificate_provider_instance__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -560,7 +620,7 @@ const ProtobufCMessageDescriptor tls__common_tls_context__combined_certificate_v
   tls__common_tls_context__combined_certificate_validation_context__field_descriptors,
   tls__common_tls_context__combined_certificate_validation_context__field_indices_by_name,
   2,  tls__common_tls_context__combined_certificate_validation_context__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__common_tls_context__combined_certificate_validation_context__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tls__common_tls_context__field_descriptors[8] =
@@ -632,7 +692,7 @@ static const ProtobufCFieldDescriptor tls__common_tls_context__field_descriptors
     PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
     offsetof(Tls__CommonTlsContext, tls_certificate_certificate_provider_instance),
-    &tls__certificate_provider_instance__descriptor,
+    &tls__common_tls_context__certificate_provider_instance__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -644,7 +704,7 @@ static const ProtobufCFieldDescriptor tls__common_tls_context__field_descriptors
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Tls__CommonTlsContext, validation_context_type_case),
     offsetof(Tls__CommonTlsContext, validation_context_certificate_provider_instance),
-    &tls__certificate_provider_instance__descriptor,
+    &tls__common_tls_context__certificate_provider_instance__descriptor,
     NULL,
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -692,7 +752,7 @@ const ProtobufCMessageDescriptor tls__common_tls_context__descriptor =
   tls__common_tls_context__field_descriptors,
   tls__common_tls_context__field_indices_by_name,
   4,  tls__common_tls_context__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__common_tls_context__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor tls__upstream_tls_context__field_descriptors[4] =
@@ -770,6 +830,6 @@ const ProtobufCMessageDescriptor tls__upstream_tls_context__descriptor =
   tls__upstream_tls_context__field_descriptors,
   tls__upstream_tls_context__field_indices_by_name,
   2,  tls__upstream_tls_context__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) tls__upstream_tls_context__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

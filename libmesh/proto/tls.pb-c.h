@@ -18,13 +18,13 @@ PROTOBUF_C__BEGIN_DECLS
 #include "proto/matcher.pb-c.h"
 
 typedef struct Tls__CertificateProviderPluginInstance Tls__CertificateProviderPluginInstance;
-typedef struct Tls__CertificateProviderInstance Tls__CertificateProviderInstance;
 typedef struct Tls__TlsParameters Tls__TlsParameters;
 typedef struct Tls__TlsCertificate Tls__TlsCertificate;
 typedef struct Tls__SubjectAltNameMatcher Tls__SubjectAltNameMatcher;
 typedef struct Tls__CertificateValidationContext Tls__CertificateValidationContext;
 typedef struct Tls__CertificateValidationContext__SystemRootCerts Tls__CertificateValidationContext__SystemRootCerts;
 typedef struct Tls__CommonTlsContext Tls__CommonTlsContext;
+typedef struct Tls__CommonTlsContext__CertificateProviderInstance Tls__CommonTlsContext__CertificateProviderInstance;
 typedef struct Tls__CommonTlsContext__CombinedCertificateValidationContext Tls__CommonTlsContext__CombinedCertificateValidationContext;
 typedef struct Tls__UpstreamTlsContext Tls__UpstreamTlsContext;
 
@@ -76,20 +76,6 @@ struct  Tls__CertificateProviderPluginInstance
 };
 #define TLS__CERTIFICATE_PROVIDER_PLUGIN_INSTANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tls__certificate_provider_plugin_instance__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
-
-
-/*
- * The older spelling, which Istio still sends beside the newer one.
- */
-struct  Tls__CertificateProviderInstance
-{
-  ProtobufCMessage base;
-  char *instance_name;
-  char *certificate_name;
-};
-#define TLS__CERTIFICATE_PROVIDER_INSTANCE__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&tls__certificate_provider_instance__descriptor) \
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
@@ -171,11 +157,25 @@ struct  Tls__CertificateValidationContext
     , NULL, 0,NULL, 0,NULL, 0,NULL, TLS__CERTIFICATE_VALIDATION_CONTEXT__TRUST_CHAIN_VERIFICATION__VERIFY_TRUST_CHAIN, NULL, 0,NULL, NULL }
 
 
+/*
+ * The older spelling of CertificateProviderPluginInstance, which Istio still sends beside the newer one.
+ */
+struct  Tls__CommonTlsContext__CertificateProviderInstance
+{
+  ProtobufCMessage base;
+  char *instance_name;
+  char *certificate_name;
+};
+#define TLS__COMMON_TLS_CONTEXT__CERTIFICATE_PROVIDER_INSTANCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&tls__common_tls_context__certificate_provider_instance__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
 struct  Tls__CommonTlsContext__CombinedCertificateValidationContext
 {
   ProtobufCMessage base;
   Tls__CertificateValidationContext *default_validation_context;
-  Tls__CertificateProviderInstance *validation_context_certificate_provider_instance;
+  Tls__CommonTlsContext__CertificateProviderInstance *validation_context_certificate_provider_instance;
 };
 #define TLS__COMMON_TLS_CONTEXT__COMBINED_CERTIFICATE_VALIDATION_CONTEXT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&tls__common_tls_context__combined_certificate_validation_context__descriptor) \
@@ -204,13 +204,13 @@ struct  Tls__CommonTlsContext
    */
   size_t n_alpn_protocols;
   char **alpn_protocols;
-  Tls__CertificateProviderInstance *tls_certificate_certificate_provider_instance;
+  Tls__CommonTlsContext__CertificateProviderInstance *tls_certificate_certificate_provider_instance;
   Tls__CertificateProviderPluginInstance *tls_certificate_provider_instance;
   Tls__CommonTlsContext__ValidationContextTypeCase validation_context_type_case;
   union {
     Tls__CertificateValidationContext *validation_context;
     Tls__CommonTlsContext__CombinedCertificateValidationContext *combined_validation_context;
-    Tls__CertificateProviderInstance *validation_context_certificate_provider_instance;
+    Tls__CommonTlsContext__CertificateProviderInstance *validation_context_certificate_provider_instance;
   };
 };
 #define TLS__COMMON_TLS_CONTEXT__INIT \
@@ -237,13 +237,40 @@ struct  Tls__UpstreamTlsContext
     , NULL, (char *)protobuf_c_empty_string, 0, 0 }
 
 
+/* Tls__CertificateProviderPluginInstance methods */
+void   tls__certificate_provider_plugin_instance__init
+                     (Tls__CertificateProviderPluginInstance         *message);
+/* Tls__TlsParameters methods */
+void   tls__tls_parameters__init
+                     (Tls__TlsParameters         *message);
+/* Tls__TlsCertificate methods */
+void   tls__tls_certificate__init
+                     (Tls__TlsCertificate         *message);
+/* Tls__SubjectAltNameMatcher methods */
+void   tls__subject_alt_name_matcher__init
+                     (Tls__SubjectAltNameMatcher         *message);
+/* Tls__CertificateValidationContext__SystemRootCerts methods */
+void   tls__certificate_validation_context__system_root_certs__init
+                     (Tls__CertificateValidationContext__SystemRootCerts         *message);
+/* Tls__CertificateValidationContext methods */
+void   tls__certificate_validation_context__init
+                     (Tls__CertificateValidationContext         *message);
+/* Tls__CommonTlsContext__CertificateProviderInstance methods */
+void   tls__common_tls_context__certificate_provider_instance__init
+                     (Tls__CommonTlsContext__CertificateProviderInstance         *message);
+/* Tls__CommonTlsContext__CombinedCertificateValidationContext methods */
+void   tls__common_tls_context__combined_certificate_validation_context__init
+                     (Tls__CommonTlsContext__CombinedCertificateValidationContext         *message);
+/* Tls__CommonTlsContext methods */
+void   tls__common_tls_context__init
+                     (Tls__CommonTlsContext         *message);
+/* Tls__UpstreamTlsContext methods */
+void   tls__upstream_tls_context__init
+                     (Tls__UpstreamTlsContext         *message);
 /* --- per-message closures --- */
 
 typedef void (*Tls__CertificateProviderPluginInstance_Closure)
                  (const Tls__CertificateProviderPluginInstance *message,
-                  void *closure_data);
-typedef void (*Tls__CertificateProviderInstance_Closure)
-                 (const Tls__CertificateProviderInstance *message,
                   void *closure_data);
 typedef void (*Tls__TlsParameters_Closure)
                  (const Tls__TlsParameters *message,
@@ -259,6 +286,9 @@ typedef void (*Tls__CertificateValidationContext__SystemRootCerts_Closure)
                   void *closure_data);
 typedef void (*Tls__CertificateValidationContext_Closure)
                  (const Tls__CertificateValidationContext *message,
+                  void *closure_data);
+typedef void (*Tls__CommonTlsContext__CertificateProviderInstance_Closure)
+                 (const Tls__CommonTlsContext__CertificateProviderInstance *message,
                   void *closure_data);
 typedef void (*Tls__CommonTlsContext__CombinedCertificateValidationContext_Closure)
                  (const Tls__CommonTlsContext__CombinedCertificateValidationContext *message,
@@ -276,7 +306,6 @@ typedef void (*Tls__UpstreamTlsContext_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor tls__certificate_provider_plugin_instance__descriptor;
-extern const ProtobufCMessageDescriptor tls__certificate_provider_instance__descriptor;
 extern const ProtobufCMessageDescriptor tls__tls_parameters__descriptor;
 extern const ProtobufCEnumDescriptor    tls__tls_parameters__tls_protocol__descriptor;
 extern const ProtobufCMessageDescriptor tls__tls_certificate__descriptor;
@@ -286,6 +315,7 @@ extern const ProtobufCMessageDescriptor tls__certificate_validation_context__des
 extern const ProtobufCMessageDescriptor tls__certificate_validation_context__system_root_certs__descriptor;
 extern const ProtobufCEnumDescriptor    tls__certificate_validation_context__trust_chain_verification__descriptor;
 extern const ProtobufCMessageDescriptor tls__common_tls_context__descriptor;
+extern const ProtobufCMessageDescriptor tls__common_tls_context__certificate_provider_instance__descriptor;
 extern const ProtobufCMessageDescriptor tls__common_tls_context__combined_certificate_validation_context__descriptor;
 extern const ProtobufCMessageDescriptor tls__upstream_tls_context__descriptor;
 

@@ -7,6 +7,36 @@
 #endif
 
 #include "proto/type.pb-c.h"
+void   type__percent__init
+                     (Type__Percent         *message)
+{
+  static const Type__Percent init_value = TYPE__PERCENT__INIT;
+  *message = init_value;
+}
+void   type__fractional_percent__init
+                     (Type__FractionalPercent         *message)
+{
+  static const Type__FractionalPercent init_value = TYPE__FRACTIONAL_PERCENT__INIT;
+  *message = init_value;
+}
+void   type__int64_range__init
+                     (Type__Int64Range         *message)
+{
+  static const Type__Int64Range init_value = TYPE__INT64_RANGE__INIT;
+  *message = init_value;
+}
+void   type__token_bucket__init
+                     (Type__TokenBucket         *message)
+{
+  static const Type__TokenBucket init_value = TYPE__TOKEN_BUCKET__INIT;
+  *message = init_value;
+}
+void   type__http_status__init
+                     (Type__HttpStatus         *message)
+{
+  static const Type__HttpStatus init_value = TYPE__HTTP_STATUS__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor type__percent__field_descriptors[1] =
 {
   {
@@ -42,7 +72,7 @@ const ProtobufCMessageDescriptor type__percent__descriptor =
   type__percent__field_descriptors,
   type__percent__field_indices_by_name,
   1,  type__percent__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) type__percent__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue type__fractional_percent__denominator_type__enum_values_by_number[3] =
@@ -123,7 +153,7 @@ const ProtobufCMessageDescriptor type__fractional_percent__descriptor =
   type__fractional_percent__field_descriptors,
   type__fractional_percent__field_indices_by_name,
   1,  type__fractional_percent__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) type__fractional_percent__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor type__int64_range__field_descriptors[2] =
@@ -174,7 +204,7 @@ const ProtobufCMessageDescriptor type__int64_range__descriptor =
   type__int64_range__field_descriptors,
   type__int64_range__field_indices_by_name,
   1,  type__int64_range__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) type__int64_range__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor type__token_bucket__field_descriptors[3] =
@@ -238,7 +268,7 @@ const ProtobufCMessageDescriptor type__token_bucket__descriptor =
   type__token_bucket__field_descriptors,
   type__token_bucket__field_indices_by_name,
   1,  type__token_bucket__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) type__token_bucket__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor type__http_status__field_descriptors[1] =
@@ -276,19 +306,19 @@ const ProtobufCMessageDescriptor type__http_status__descriptor =
   type__http_status__field_descriptors,
   type__http_status__field_indices_by_name,
   1,  type__http_status__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) type__http_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue type__status_code__enum_values_by_number[1] =
 {
-  { "EMPTY", "TYPE__STATUS_CODE__EMPTY", 0 },
+  { "Empty", "TYPE__STATUS_CODE__Empty", 0 },
 };
 static const ProtobufCIntRange type__status_code__value_ranges[] = {
 {0, 0},{0, 1}
 };
 static const ProtobufCEnumValueIndex type__status_code__enum_values_by_name[1] =
 {
-  { "EMPTY", 0 },
+  { "Empty", 0 },
 };
 const ProtobufCEnumDescriptor type__status_code__descriptor =
 {

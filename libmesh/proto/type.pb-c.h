@@ -35,7 +35,7 @@ typedef enum _Type__FractionalPercent__DenominatorType {
  * Numbers are those of HTTP; an open enum, so that every status can stand here.
  */
 typedef enum _Type__StatusCode {
-  TYPE__STATUS_CODE__EMPTY = 0
+  TYPE__STATUS_CODE__Empty = 0
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(TYPE__STATUS_CODE)
 } Type__StatusCode;
 
@@ -101,9 +101,24 @@ struct  Type__HttpStatus
 };
 #define TYPE__HTTP_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&type__http_status__descriptor) \
-    , TYPE__STATUS_CODE__EMPTY }
+    , TYPE__STATUS_CODE__Empty }
 
 
+/* Type__Percent methods */
+void   type__percent__init
+                     (Type__Percent         *message);
+/* Type__FractionalPercent methods */
+void   type__fractional_percent__init
+                     (Type__FractionalPercent         *message);
+/* Type__Int64Range methods */
+void   type__int64_range__init
+                     (Type__Int64Range         *message);
+/* Type__TokenBucket methods */
+void   type__token_bucket__init
+                     (Type__TokenBucket         *message);
+/* Type__HttpStatus methods */
+void   type__http_status__init
+                     (Type__HttpStatus         *message);
 /* --- per-message closures --- */
 
 typedef void (*Type__Percent_Closure)

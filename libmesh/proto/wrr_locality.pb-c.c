@@ -7,6 +7,12 @@
 #endif
 
 #include "proto/wrr_locality.pb-c.h"
+void   wrr_locality__wrr_locality__init
+                     (WrrLocality__WrrLocality         *message)
+{
+  static const WrrLocality__WrrLocality init_value = WRR_LOCALITY__WRR_LOCALITY__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor wrr_locality__wrr_locality__field_descriptors[1] =
 {
   {
@@ -42,6 +48,6 @@ const ProtobufCMessageDescriptor wrr_locality__wrr_locality__descriptor =
   wrr_locality__wrr_locality__field_descriptors,
   wrr_locality__wrr_locality__field_indices_by_name,
   1,  wrr_locality__wrr_locality__number_ranges,
-  NULL, /* gen_init_helpers = false */
+  (ProtobufCMessageInit) wrr_locality__wrr_locality__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

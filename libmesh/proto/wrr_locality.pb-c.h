@@ -37,6 +37,9 @@ struct  WrrLocality__WrrLocality
     , NULL }
 
 
+/* WrrLocality__WrrLocality methods */
+void   wrr_locality__wrr_locality__init
+                     (WrrLocality__WrrLocality         *message);
 /* --- per-message closures --- */
 
 typedef void (*WrrLocality__WrrLocality_Closure)

@@ -106,6 +106,41 @@ static void printable_cuts_between_escapes(void **state)
     assert_int_equal(out[0], '?');
 }
 
+static void utf8_is_what_rfc_3629_says(void **state)
+{
+    static const char *const good[] = { "",
+                                        "plain",
+                                        "\xc2\x80",
+                                        "\xdf\xbf",
+                                        "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xee\x80\x80",
+                                        "\xf0\x90\x80\x80",
+                                        "a\xf4\x8f\xbf\xbfz" };
+    static const char *const bad[] = { "\x80",
+                                       "a\xbf",
+                                       "\xc0\x80",
+                                       "\xc1\xbf",
+                                       "\xc2",
+                                       "\xc2z",
+                                       "\xe0\x9f\xbf",
+                                       "\xed\xa0\x80",
+                                       "\xe2\x82",
+                                       "\xf0\x8f\xbf\xbf",
+                                       "\xf4\x90\x80\x80",
+                                       "\xf5\x80\x80\x80",
+                                       "\xff" };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        if (!text_is_utf8(good[i], strlen(good[i])))
+            fail_msg("good[%zu] was refused", i);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        if (text_is_utf8(bad[i], strlen(bad[i])))
+            fail_msg("bad[%zu] was accepted", i);
+    assert_true(text_is_utf8("a\0b", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +150,7 @@ int main(void)
         cmocka_unit_test(distance_counts_edits),
         cmocka_unit_test(printable_escapes_what_could_break_a_line),
         cmocka_unit_test(printable_cuts_between_escapes),
+        cmocka_unit_test(utf8_is_what_rfc_3629_says),
     };
 
     return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
