@@ -42,7 +42,8 @@ def load(folder, cases):
     for case in cases:
         path = folder / f"{case.name}.json"
         if path.exists():
-            kept[case.name] = json.loads(path.read_text())
+            texts = {"fault": case.fault, "must": case.must, "note": case.note}
+            kept[case.name] = {**json.loads(path.read_text()), **texts}
     return kept
 
 

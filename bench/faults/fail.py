@@ -28,7 +28,7 @@ class OneFails(Case):
 
 class OneFailsOnce(OneFails):
     name = "fail-one-once"
-    fault = "the same, without retries"
+    fault = "1 of 10 fails fast, without retries"
     must = "at most 5 + 1/s lost"
     attempts = 1
 

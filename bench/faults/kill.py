@@ -61,13 +61,13 @@ class Rolling(Loses):
 
 class KillPost(Doubles, Kill):
     name = "kill-post"
-    fault = "the same with POST"
+    fault = "1 of 3 is killed, with POST"
     must = Doubles.must
 
 
 class RollingPost(Doubles, Rolling):
     name = "rolling-post"
-    fault = "the same with POST"
+    fault = "rolling restart, with POST"
     must = Doubles.must
 
 

@@ -116,9 +116,6 @@ def keep(case, results, stall, arguments):
     """One file a fault, so that a fault that is shown again replaces what was there."""
     kept = {
         "name": case.name,
-        "fault": case.fault,
-        "must": case.must,
-        "note": case.note,
         "rate": case.rate,
         "seconds": [case.before, case.during, case.after],
         "zones": len(set(case.zones)),

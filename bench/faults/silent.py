@@ -49,13 +49,13 @@ class Cut(Silent):
 
 class StopPost(Doubles, Stop):
     name = "stop-post"
-    fault = "the same with POST"
+    fault = "1 of 3 is stopped, with POST"
     must = Doubles.must
 
 
 class CutPost(Doubles, Cut):
     name = "cut-post"
-    fault = "the same with POST"
+    fault = "1 of 3 is cut off, with POST"
     must = Doubles.must
 
 
