@@ -23,6 +23,7 @@
 #define BETTER        0.7f
 #define SMOOTHING     0.3f
 #define NEAR          0.95f
+#define ALIKE         0.6f
 #define MUCH_LESS     0.8f
 #define FORGET_FACTOR 1.5f /* a limit so far above demand is none */
 
@@ -122,12 +123,12 @@ static bool is_congested(const struct spill *spill, uint32_t n)
     return base > 0 && spill->mean_us > (SLOWER + 3 / sqrtf((float) n)) * base + SLACK_US;
 }
 
-/* One measurement is rough: where it was full before counts half, unless it has become quite another zone. */
+/* One measurement is rough: where it was full before counts most, unless it has become quite another zone. */
 static void find_limit(struct spill *spill)
 {
-    bool alike = spill->full > MUCH_LESS * spill->rate && spill->rate > MUCH_LESS * spill->full;
+    bool alike = spill->full > ALIKE * spill->rate && spill->rate > ALIKE * spill->full;
 
-    spill->full = alike ? (spill->full + spill->rate) / 2 : spill->rate;
+    spill->full = alike ? spill->full + (spill->rate - spill->full) / 4 : spill->rate;
     spill->limit = GIVEN * spill->full;
 }
 
@@ -164,7 +165,7 @@ static void be_well(struct spill *spill, float seconds, float demand, uint64_t n
     if (spill->limit == 0)
         return;
     well_s = (float) (now_us - spill->well_us) / (float) US_PER_S;
-    near = spill->limit > NEAR * spill->full && spill->limit * NEAR < spill->full;
+    near = spill->limit > NEAR * spill->full;
     spill->limit += (near ? GROWTH : GROWTH * (1 + well_s)) * seconds * spill->limit;
     if (spill->limit < HOME * demand)
         spill->limit += RETURN * seconds * demand;
@@ -189,14 +190,15 @@ static bool follow(struct spill *spill, float seconds, float demand)
 
 /* ---- intervals ---- */
 
-/* Over this interval and the one before. */
+/* The better of this interval and the one before, in which it may have had less to do. */
 static float rate_of(const struct spill *spill, float seconds)
 {
-    float now = (float) (spill->now.answered + spill->now.failed) / seconds;
+    float now = (float) (spill->now.answered + spill->now.failed) / seconds, before;
 
     if (spill->before_s == 0)
         return now;
-    return (now * seconds + (float) (spill->before.answered + spill->before.failed)) / (seconds + spill->before_s);
+    before = (float) (spill->before.answered + spill->before.failed) / spill->before_s;
+    return now > before ? now : before;
 }
 
 static void begin(struct spill *spill, float took_s, uint64_t now_us)
@@ -241,6 +243,15 @@ bool spill_look(struct spill *spill, bool possible, float elsewhere_us, uint64_t
 uint32_t spill_keep(const struct spill *spill)
 {
     return (uint32_t) ((1 - spill->spilled) * SPILL_WHOLE);
+}
+
+bool spill_takes(struct spill *spill, uint64_t part)
+{
+    spill->credit += (uint32_t) part;
+    if (spill->credit < SPILL_WHOLE)
+        return false;
+    spill->credit -= SPILL_WHOLE;
+    return true;
 }
 
 bool spill_mostly_fails(const struct spill *spill)

@@ -36,6 +36,7 @@ struct spill {
     uint64_t newest_us;          /* when the newest of them began */
     float full;                  /* requests a second at which it was congested; 0: it was not yet */
     float limit;                 /* requests a second that it is given; 0: all */
+    uint32_t credit;             /* what has added up to the next one that it keeps, 65536ths */
     float spilled;               /* part that is passed on: 0 to 1 */
     uint64_t congested_us;       /* since when; 0: it is not */
     uint64_t limited_us;         /* when the limit was last found */
@@ -52,6 +53,8 @@ void spill_ended(struct spill *spill, bool failed, uint64_t latency_us);
 bool spill_look(struct spill *spill, bool possible, float elsewhere_us, uint64_t now_us);
 /* The mean latency of late; 0: not known. */
 float spill_mean_us(const struct spill *spill, uint64_t now_us);
+/* One more of those meant for the zone: does it keep it, if it keeps `part` 65536ths? Not by chance, so that its share is even. */
+bool spill_takes(struct spill *spill, uint64_t part);
 /* 65536ths that the zone keeps. */
 uint32_t spill_keep(const struct spill *spill);
 /* More of its attempts failed than not, lately. */

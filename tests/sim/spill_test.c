@@ -87,23 +87,23 @@ static void take_answers(struct sim *sim, double until_us)
 }
 
 /* As cluster/zone_choose.c does it. */
-static unsigned choose(struct sim *sim, struct client *client, double now_us)
+static unsigned choose(struct client *client, double now_us)
 {
     float elsewhere_us = spill_mean_us(&client->spill[1], clock_us(now_us));
 
     spill_wanted(&client->spill[0]);
     spill_look(&client->spill[0], true, elsewhere_us, clock_us(now_us));
-    if (rand_below(&sim->dice, SPILL_WHOLE) < spill_keep(&client->spill[0]))
+    if (spill_takes(&client->spill[0], spill_keep(&client->spill[0])))
         return 0;
     spill_wanted(&client->spill[1]);
     spill_look(&client->spill[1], false, 0, clock_us(now_us));
-    return rand_below(&sim->dice, SPILL_WHOLE) < spill_keep(&client->spill[1]) ? 1 : 0;
+    return spill_takes(&client->spill[1], spill_keep(&client->spill[1])) ? 1 : 0;
 }
 
 static void request(struct sim *sim, double now_us, unsigned second, unsigned *of_second)
 {
     uint16_t client = (uint16_t) rand_below(&sim->dice, CLIENTS);
-    unsigned zone = choose(sim, &sim->clients[client], now_us);
+    unsigned zone = choose(&sim->clients[client], now_us);
     struct sim_answer answer = { .began_us = now_us, .client = client, .server = (uint16_t) zone };
 
     answer.at_us = serve(sim, zone, now_us);
