@@ -23,6 +23,7 @@
 #define BETTER        0.7f
 #define SMOOTHING     0.3f
 #define NEAR          0.95f
+#define BEYOND        1.1f
 #define ALIKE         0.6f
 #define MUCH_LESS     0.8f
 #define FORGET_FACTOR 1.5f /* a limit so far above demand is none */
@@ -165,7 +166,7 @@ static void be_well(struct spill *spill, float seconds, float demand, uint64_t n
     if (spill->limit == 0)
         return;
     well_s = (float) (now_us - spill->well_us) / (float) US_PER_S;
-    near = spill->limit > NEAR * spill->full;
+    near = spill->limit > NEAR * spill->full && spill->limit < BEYOND * spill->full;
     spill->limit += (near ? GROWTH : GROWTH * (1 + well_s)) * seconds * spill->limit;
     if (spill->limit < HOME * demand)
         spill->limit += RETURN * seconds * demand;
