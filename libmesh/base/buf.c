@@ -20,9 +20,12 @@ static bool grow(struct buf *b, size_t wanted)
             return false;
         cap *= 2;
     }
-    data = mem_realloc(b->data, cap);
+    data = mem_realloc(b->is_lent ? NULL : b->data, cap);
     if (!data)
         return false;
+    if (b->is_lent)
+        memcpy(data, b->data, b->end);
+    b->is_lent = false;
     b->data = data;
     b->cap = cap;
     return true;
@@ -101,6 +104,7 @@ void buf_clear(struct buf *b)
 
 void buf_free(struct buf *b)
 {
-    mem_free(b->data);
+    if (!b->is_lent)
+        mem_free(b->data);
     *b = (struct buf){ 0 };
 }

@@ -12,6 +12,7 @@ struct buf {
     size_t start;  /* first byte not consumed */
     size_t end;    /* one past the last byte */
     size_t cap;
+    bool is_lent; /* buf_lend() */
 };
 
 static inline size_t buf_len(const struct buf *b)
@@ -23,6 +24,12 @@ static inline size_t buf_len(const struct buf *b)
 static inline const uint8_t *buf_bytes(const struct buf *b)
 {
     return b->data ? b->data + b->start : NULL;
+}
+
+/* An empty one begins in its owner's memory; what outgrows that is copied into an allocation. */
+static inline void buf_lend(struct buf *b, void *bytes, size_t len)
+{
+    *b = (struct buf){ .data = bytes, .cap = len, .is_lent = true };
 }
 
 /* Room for n more bytes at the end; NULL when out of memory. Tell buf_added() how many were written. */

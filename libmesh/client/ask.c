@@ -30,11 +30,12 @@ static const char *keep(char **at, const char *text)
     return kept;
 }
 
-void *ask_keep(size_t size, struct request_ask *ask, struct body *body)
+void *ask_keep(size_t size, size_t least, struct request_ask *ask, struct body *body)
 {
     size_t begin =
         (size + _Alignof(struct mesh_header) - 1) / _Alignof(struct mesh_header) * _Alignof(struct mesh_header);
-    char *block = mem_alloc(begin + kept_size(ask, body));
+    size_t whole = begin + kept_size(ask, body);
+    char *block = mem_alloc(whole > least ? whole : least);
     struct mesh_header *headers;
     char *at;
 

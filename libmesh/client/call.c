@@ -118,6 +118,17 @@ static void unref(struct mesh_call *call)
     queue_unref(queue);
 }
 
+/* [inside] The same; what was the call may become the response of another. */
+static void unref_inside(struct mesh_call *call)
+{
+    struct mesh_queue *queue = call->queue;
+
+    if (atomic_fetch_sub(&call->refs, 1) != 1)
+        return;
+    response_blocks_add(&call->lane->env.blocks, call);
+    queue_unref(queue);
+}
+
 static void on_done(struct request *request)
 {
     struct mesh_call *call = CONTAINER_OF(request, struct mesh_call, request);
@@ -159,7 +170,7 @@ bool call_event(struct queue_item *item, struct mesh_event *event)
         fault_set(&fault, call->err, "%s", error_text(call->err));
         event->response = call_refused(&fault);
     }
-    unref(call);
+    unref_inside(call);
     return false;
 }
 
@@ -181,7 +192,7 @@ int32_t call_start(struct mesh_queue *queue, const struct request_ask *ask, cons
 
     if (err)
         return err;
-    call = ask_keep(sizeof *call, &kept_ask, &kept_body);
+    call = ask_keep(sizeof *call, sizeof(struct mesh_response), &kept_ask, &kept_body);
     if (!call)
         return MESH_ERR_NOMEM;
     call->refs = out ? 2 : 1;

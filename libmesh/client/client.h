@@ -109,9 +109,9 @@ void lane_end(struct lane *lane);
 
 /* ---- ask.c ---- */
 
-/* A zeroed block of `size` bytes, followed by copies of all that the request borrows: ask and body point to them then.
- * NULL: out of memory, both are as they were. */
-void *ask_keep(size_t size, struct request_ask *ask, struct body *body);
+/* A zeroed block of `size` bytes, followed by copies of all that the request borrows: ask and body point to them then. With them
+ * it has at least `least` bytes. NULL: out of memory, both are as they were. */
+void *ask_keep(size_t size, size_t least, struct request_ask *ask, struct body *body);
 
 /* ---- call.c ---- */
 
@@ -147,6 +147,7 @@ struct mesh_queue {
     struct list items;          /* inside: those with events */
     struct list waiters;        /* inside: struct queue_waiter */
     _Atomic uint32_t in_flight; /* calls that run */
+    _Atomic uint32_t taken;     /* events by its taker, the last time */
     _Atomic uint32_t held_back; /* calls started and not sent yet: the thread that takes the events will come */
     _Atomic uintptr_t taker;    /* the thread that took events last */
     struct loop_task wake;

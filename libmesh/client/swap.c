@@ -252,6 +252,7 @@ void lane_end(struct lane *lane)
         loop_leave(lane->loop);
     }
     traces_free(&lane->env.traces);
+    response_blocks_free(&lane->env.blocks);
     map_free(&lane->clusters);
     model_snapshot_unref(atomic_exchange(&lane->next, NULL));
     model_snapshot_unref(lane->snapshot);

@@ -433,7 +433,7 @@ static void begin_trace(struct request *request)
 
 int32_t request_start(struct request *request, struct request_env *env)
 {
-    request->response = response_new();
+    request->response = response_new_in(&env->blocks);
     if (!request->response)
         return MESH_ERR_NOMEM;
     request->env = env;

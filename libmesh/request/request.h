@@ -30,6 +30,7 @@ struct request_env {
     struct list running;  /* struct request, all that are not done */
     struct list homeless; /* struct request, in ROUTING: their service is not known yet (request_found_home()) */
     struct traces traces;
+    struct response_blocks blocks;
     /* The cluster that serves the request, with a reference. MESH_ERR_AGAIN: not known yet, request_found_home() will come.
      * Else MESH_ERR_NO_ROUTE, ... with a sentence. */
     int32_t (*find_cluster)(struct request_env *env, const struct route_request *what, struct cluster **out,

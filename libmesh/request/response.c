@@ -4,11 +4,52 @@
 
 #include <string.h>
 
-/* The arrays and texts in it are not cleared: every byte of a request's price counts. */
+/* ---- blocks ---- */
+
+void response_blocks_add(struct response_blocks *blocks, void *block)
+{
+    if (blocks->n == RESPONSE_BLOCKS || mem_is_watched()) {
+        mem_free(block);
+        return;
+    }
+    *(void **) block = blocks->first;
+    blocks->first = block;
+    blocks->n++;
+}
+
+static void *take_block(struct response_blocks *blocks)
+{
+    void *block = blocks->first;
+
+    if (!block)
+        return NULL;
+    blocks->first = *(void **) block;
+    blocks->n--;
+    return block;
+}
+
+void response_blocks_free(struct response_blocks *blocks)
+{
+    void *block;
+
+    while ((block = take_block(blocks)))
+        mem_free(block);
+}
+
+/* ---- responses ---- */
+
 struct mesh_response *response_new(void)
 {
-    struct mesh_response *response = mem_alloc(sizeof *response);
+    return response_new_in(&(struct response_blocks){ 0 });
+}
 
+/* The arrays and texts in it are not cleared: every byte of a request's price counts. */
+struct mesh_response *response_new_in(struct response_blocks *blocks)
+{
+    struct mesh_response *response = mem_is_watched() ? NULL : take_block(blocks);
+
+    if (!response)
+        response = mem_alloc(sizeof *response);
     if (!response)
         return NULL;
     response->status = 0;
@@ -18,7 +59,8 @@ struct mesh_response *response_new(void)
     response->n_fields = response->n_trailers = 0;
     response->fields = response->few;
     response->fields_cap = RESPONSE_FEW_FIELDS;
-    response->text = response->body = (struct buf){ 0 };
+    buf_lend(&response->text, response->short_text, sizeof response->short_text);
+    buf_lend(&response->body, response->short_body, sizeof response->short_body);
     response->detail = response->explanation = NULL;
     response->fault.code = 0;
     response->fault.text[0] = response->endpoint[0] = response->zone[0] = '\0';

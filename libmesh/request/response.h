@@ -3,11 +3,19 @@
 #ifndef REQUEST_RESPONSE_H
 #define REQUEST_RESPONSE_H
 
+#include <stdalign.h>
+
 #include "base/base.h"
 
 #include <mesh/response.h>
 
-enum { RESPONSE_FEW_FIELDS = 16, RESPONSE_ZONE = 64 };
+enum {
+    RESPONSE_FEW_FIELDS = 16,
+    RESPONSE_ZONE = 64,
+    RESPONSE_SHORT_TEXT = 256,
+    RESPONSE_SHORT_BODY = 128,
+    RESPONSE_BLOCKS = 64,
+};
 
 /* One header or trailer: where its name and its value begin in the text. */
 struct response_field {
@@ -32,9 +40,24 @@ struct mesh_response {
     struct fault fault; /* of the last failure, while it comes */
     char endpoint[ADDR_TEXT];
     char zone[RESPONSE_ZONE];
+    /* Where text and body begin: most need no allocation. */
+    uint8_t short_text[RESPONSE_SHORT_TEXT];
+    alignas(max_align_t) uint8_t short_body[RESPONSE_SHORT_BODY];
+};
+
+/* Blocks of at least the size of a response, which others need no more. Responses are freed by the application, wherever it is; so
+ * what comes back are the blocks of queued calls: their event is taken while the next ones begin. Zeroed: none. */
+struct response_blocks {
+    void *first;
+    uint32_t n; /* at most RESPONSE_BLOCKS */
 };
 
 struct mesh_response *response_new(void); /* NULL: out of memory */
+/* The same, in one of the blocks if there is one. */
+struct mesh_response *response_new_in(struct response_blocks *blocks);
+/* Takes an allocation over. */
+void response_blocks_add(struct response_blocks *blocks, void *block);
+void response_blocks_free(struct response_blocks *blocks);
 void response_free(struct mesh_response *response);
 /* Forgets what an attempt has brought, for the next one. */
 void response_reset(struct mesh_response *response);

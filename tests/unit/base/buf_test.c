@@ -91,6 +91,27 @@ static void growth_keeps_what_was_there(void **state)
     buf_free(&b);
 }
 
+static void what_is_lent_is_left_when_it_is_too_small(void **state)
+{
+    uint8_t bytes[8];
+    struct buf b;
+
+    (void) state;
+    buf_lend(&b, bytes, sizeof bytes);
+    assert_true(buf_append_text(&b, "abcdefgh"));
+    assert_ptr_equal(b.data, bytes);
+    buf_consume(&b, 2);
+    assert_true(buf_append_text(&b, "ij"));
+    assert_ptr_equal(b.data, bytes);
+    assert_true(buf_append_text(&b, "k"));
+    assert_ptr_not_equal(b.data, bytes);
+    assert_holds(&b, "cdefghijk");
+    buf_free(&b);
+    buf_lend(&b, bytes, sizeof bytes);
+    buf_free(&b);
+    assert_null(b.data);
+}
+
 static void printf_grows_to_any_length(void **state)
 {
     struct buf b = { 0 };
@@ -145,6 +166,7 @@ int main(void)
         LEAK_TEST(growth_keeps_what_was_there),
         LEAK_TEST(printf_grows_to_any_length),
         LEAK_TEST(impossible_sizes_are_refused),
+        cmocka_unit_test(what_is_lent_is_left_when_it_is_too_small),
         cmocka_unit_test(no_memory_changes_nothing),
     };
 

@@ -132,11 +132,35 @@ static void out_of_memory(void **state)
     mesh_test_each_allocation_fails(collect);
 }
 
+static void blocks_become_responses(void **state)
+{
+    struct response_blocks blocks = { 0 };
+    void *block = mem_alloc(sizeof(struct mesh_response));
+    struct mesh_response *response;
+
+    (void) state;
+    response_blocks_add(&blocks, block);
+    response = response_new_in(&blocks);
+    assert_ptr_equal(response, block);
+    assert_int_equal(blocks.n, 0);
+    add(response, "x", "1", false);
+    assert_string_equal(mesh_response_header(response, "x"), "1");
+    response_free(response);
+    for (int i = 0; i < 2 * RESPONSE_BLOCKS; i++)
+        response_blocks_add(&blocks, mem_alloc(sizeof(struct mesh_response)));
+    assert_int_equal(blocks.n, RESPONSE_BLOCKS);
+    response_blocks_free(&blocks);
+    assert_null(blocks.first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEAK_TEST(fields_are_found_without_case), LEAK_TEST(many_fields),
-        LEAK_TEST(another_attempt_begins_anew),   LEAK_TEST(nothing_is_an_empty_response),
+        cmocka_unit_test(blocks_become_responses),
+        LEAK_TEST(fields_are_found_without_case),
+        LEAK_TEST(many_fields),
+        LEAK_TEST(another_attempt_begins_anew),
+        LEAK_TEST(nothing_is_an_empty_response),
         cmocka_unit_test(out_of_memory),
     };
 
