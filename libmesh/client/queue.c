@@ -11,8 +11,9 @@
 
 #include "client/client.h"
 
-/* Calls are held back for the taking thread only while it has others running, and at most so many; not while somebody else
- * polls, since then it may wait for the descriptor instead of coming back. If it stays away the keeper sends them. */
+/* Calls are held back for the taking thread only while it has others running, or took events of some that it is still looking at,
+ * and at most so many; not while somebody else polls, since then it may wait for the descriptor instead of coming back. If it stays
+ * away the keeper sends them. */
 enum { BUSY = 4, MOST_HELD_BACK = 256 };
 
 struct queue_waiter {
@@ -140,8 +141,9 @@ void queue_began(struct mesh_queue *queue, struct loop_task *task)
 {
     struct loop *loop = queue->lane->loop;
     bool ours = atomic_load(&queue->taker) == (uintptr_t) pthread_self() && !loop_is_driven(loop);
+    bool busy = atomic_load(&queue->in_flight) + atomic_load(&queue->taken) >= BUSY;
 
-    if (ours && atomic_load(&queue->in_flight) >= BUSY && atomic_fetch_add(&queue->held_back, 1) < MOST_HELD_BACK) {
+    if (ours && busy && atomic_fetch_add(&queue->held_back, 1) < MOST_HELD_BACK) {
         loop_submit_quietly(loop, task);
         return;
     }
@@ -186,6 +188,7 @@ static uint32_t take_or_register(struct mesh_queue *queue, struct mesh_event *ev
     atomic_store(&queue->held_back, 0);
     loop_enter(queue->lane->loop);
     n = take(queue, events, max);
+    atomic_store(&queue->taken, n);
     if (n == 0 && waiter) {
         loop_waiter_init(&waiter->waiter);
         list_push_back(&queue->waiters, &waiter->link);
