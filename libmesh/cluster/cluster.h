@@ -76,9 +76,9 @@ struct endpoint {
     uint32_t attempts; /* running, in this loop */
     uint32_t holds;    /* requests that remember having tried it */
     bool removed;
-    bool seen;  /* while a new set is matched */
-    bool spare; /* usable, and not in the part of a very large cluster that this client uses */
-    struct latency latency;
+    bool seen;               /* while a new set is matched */
+    bool spare;              /* usable, and not in the part of a very large cluster that this client uses */
+    struct latency *latency; /* NULL: no answer yet */
     uint64_t silence_set_us;
     struct zone *home;                     /* NULL: removed */
     struct outlier *outlier;               /* NULL: it has never failed */

@@ -58,6 +58,7 @@ void endpoint_free(struct endpoint *endpoint)
     endpoint_leave_troubled(endpoint);
     endpoint_leave_envoy(endpoint);
     mem_free(endpoint->outlier);
+    mem_free(endpoint->latency);
     pool_free(endpoint->pool);
     model_cluster_unref(endpoint->conf);
     cluster_stats_put(endpoint->cluster->shared, endpoint->stats);
@@ -226,7 +227,7 @@ static void follow_latency(struct endpoint *endpoint, uint64_t now)
 
     if (least == 0 || now - endpoint->silence_set_us < SILENCE_EVERY_US)
         return;
-    silence = 4 * latency_quantile_us(&endpoint->latency, 99);
+    silence = 4 * latency_quantile_us(endpoint->latency, 99);
     endpoint->silence_set_us = now;
     pool_set_silence(endpoint->pool, silence > least ? silence : least);
 }
@@ -253,8 +254,12 @@ static void take_least(struct endpoint *endpoint, uint64_t elapsed_us, uint64_t 
 
 static void take_latency(struct endpoint *endpoint, uint64_t latency_us, uint64_t now)
 {
-    latency_add(&endpoint->latency, latency_us);
-    follow_latency(endpoint, now);
+    if (!endpoint->latency)
+        endpoint->latency = mem_zalloc(sizeof *endpoint->latency);
+    if (endpoint->latency) { /* else no memory: it is not followed yet */
+        latency_add(endpoint->latency, latency_us);
+        follow_latency(endpoint, now);
+    }
     if (endpoint->cluster->recent)
         recent_add(endpoint->cluster->recent, latency_us, now);
 }
