@@ -119,9 +119,12 @@ int32_t reader_add_services(const struct reader *reader, const char *text);
  * origin is ORIGIN_SET. */
 int32_t reader_add_document(const struct reader *reader, const char *text);
 int32_t reader_add_services_json(const struct reader *reader, const char *text);
-/* conf_line.c: the line in a valid JSON text at which the member of that path stands; 0: it was not found. */
+/* conf_line.c: the line in a valid JSON text at which the member of that path stands; 0: it was not found. "[2]" is an
+ * element of a list. */
 unsigned conf_line(const char *text, const char *const *path, size_t depth);
-/* conf_file.c: brings `config`, a path or JSON itself, into `reader->out` at the reader's origin, and what it leads to at
+/* conf_file.c: JSON itself, not the name of a file with it. */
+bool conf_is_json(const char *text);
+/* Brings `config`, a path or JSON itself, into `reader->out` at the reader's origin, and what it leads to at
  * ORIGIN_DOCUMENT. *taken false: a `config` of higher origin stands already, nothing was read. */
 int32_t conf_read_document(const struct conf *conf, const struct reader *reader, const char *path_or_json, bool *taken);
 

@@ -8,7 +8,7 @@
 
 enum { LARGEST = 1 << 28 };
 
-static bool is_json(const char *text)
+bool conf_is_json(const char *text)
 {
     return text[strspn(text, " \t\r\n")] == '{';
 }
@@ -67,7 +67,7 @@ int32_t conf_read_document(const struct conf *conf, const struct reader *reader,
     *taken = !standing || standing->origin <= reader->origin;
     if (!*taken)
         return 0;
-    if (is_json(path_or_json)) {
+    if (conf_is_json(path_or_json)) {
         err = add_config(reader, path_or_json);
         return err ? err : add_text(reader, reader->from, NULL, path_or_json);
     }
@@ -114,7 +114,7 @@ const char *conf_file(const struct conf *conf)
 {
     const struct value *config = values_find(&conf->values, "", key_at(KEY_CONFIG));
 
-    return config && config->text[0] && !is_json(config->text) ? config->text : NULL;
+    return config && config->text[0] && !conf_is_json(config->text) ? config->text : NULL;
 }
 
 static int32_t reread(const struct conf *conf, struct conf *fresh, struct fault *fault)

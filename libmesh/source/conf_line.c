@@ -55,16 +55,33 @@ static const char *find_member(const char *object, const char *name)
     return NULL;
 }
 
+/* The element of a list that "[3]" means; NULL: `list` is none, or is shorter. */
+static const char *find_element(const char *list, const char *index)
+{
+    const char *at = skip_space(list);
+    uint64_t left;
+
+    if (*at != '[' || !text_to_u64(index + 1, strspn(index + 1, "0123456789"), &left))
+        return NULL;
+    for (at = skip_space(at + 1); left > 0 && *at && *at != ']'; left--) {
+        at = skip_value(at);
+        at = skip_space(at + (*at == ','));
+    }
+    return *at && *at != ']' ? at : NULL;
+}
+
 unsigned conf_line(const char *text, const char *const *path, size_t depth)
 {
     const char *at = text, *member = NULL;
     unsigned line = 1;
 
     for (size_t i = 0; i < depth; i++) {
-        member = find_member(at, path[i]);
+        bool element = path[i][0] == '[' && *skip_space(at) == '[';
+
+        member = element ? find_element(at, path[i]) : find_member(at, path[i]);
         if (!member)
             return 0;
-        at = skip_space(skip_string(member)) + 1;
+        at = element ? member : skip_space(skip_string(member)) + 1;
     }
     for (const char *c = text; member && c < member; c++)
         line += *c == '\n';
