@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "base/base.h"
-
-/* A message: a byte that says "not compressed", and its length in four. */
-enum { FRAME_HEAD = 5 };
+#include "grpc/frame.h"
 
 enum { WIRE_VARINT = 0, WIRE_64_BITS = 1, WIRE_BYTES = 2, WIRE_32_BITS = 5 };
 
@@ -25,7 +23,7 @@ static uint8_t *put_varint(uint8_t *at, size_t number)
 size_t grpc_health_request(const char *service, uint8_t out[GRPC_HEALTH_REQUEST_MOST])
 {
     size_t len = service ? strnlen(service, GRPC_HEALTH_SERVICE_MOST) : 0, size;
-    uint8_t *at = out + FRAME_HEAD;
+    uint8_t *at = out + GRPC_FRAME_HEAD;
 
     if (len > 0) {
         *at++ = 1 << 3 | WIRE_BYTES;
@@ -34,9 +32,7 @@ size_t grpc_health_request(const char *service, uint8_t out[GRPC_HEALTH_REQUEST_
         at += len;
     }
     size = (size_t) (at - out);
-    memset(out, 0, FRAME_HEAD);
-    out[3] = (uint8_t) ((size - FRAME_HEAD) >> 8);
-    out[4] = (uint8_t) (size - FRAME_HEAD);
+    grpc_frame_head(out, (uint32_t) (size - GRPC_FRAME_HEAD));
     return size;
 }
 
@@ -70,11 +66,11 @@ static bool take_value(const uint8_t **at, const uint8_t *end, unsigned wire, ui
 
 int grpc_health_status(const uint8_t *bytes, size_t len)
 {
-    const uint8_t *at = bytes + FRAME_HEAD, *end = bytes + len;
+    const uint8_t *at = bytes + GRPC_FRAME_HEAD, *end = bytes + len;
     uint64_t status = 0;
 
-    if (len < FRAME_HEAD || len > GRPC_HEALTH_ANSWER_MOST || bytes[0] != 0 || bytes[1] != 0 || bytes[2] != 0 ||
-        ((size_t) bytes[3] << 8 | bytes[4]) != len - FRAME_HEAD)
+    if (len < GRPC_FRAME_HEAD || len > GRPC_HEALTH_ANSWER_MOST || bytes[0] != 0 || bytes[1] != 0 || bytes[2] != 0 ||
+        ((size_t) bytes[3] << 8 | bytes[4]) != len - GRPC_FRAME_HEAD)
         return -1;
     while (at < end) {
         uint64_t key, value = 0;

@@ -177,7 +177,7 @@ static ssize_t read_body(struct http_stream *http, uint8_t *buf, size_t cap, boo
         buf_free(&stream->out);
     if (stream->lacks_room && buf_len(&stream->out) < stream->send_ahead) {
         stream->lacks_room = false;
-        stream->has_room = true;
+        stream->has_room = stream->ops->on_room != NULL;
         later(stream);
     }
     *eof = stream->sent_all && buf_len(&stream->out) == 0;
@@ -315,6 +315,11 @@ static int32_t open_http(struct http_conn *conn, struct grpc_stream *stream, con
     return err;
 }
 
+static uint64_t time_after(uint64_t now_us, uint64_t us)
+{
+    return us < UINT64_MAX - now_us ? now_us + us : UINT64_MAX;
+}
+
 int32_t grpc_stream_open(struct http_conn *conn, struct grpc_stream *stream, const struct grpc_call *call,
                          struct fault *fault)
 {
@@ -331,7 +336,7 @@ int32_t grpc_stream_open(struct http_conn *conn, struct grpc_stream *stream, con
         .send_ahead = call->send_ahead ? call->send_ahead : SEND_AHEAD,
         .one_answer = call->one_answer,
         .reader.most = call->receive_most,
-        .deadline_us = call->timeout_us ? loop_now_us(conn->loop) + call->timeout_us : 0,
+        .deadline_us = call->timeout_us ? time_after(loop_now_us(conn->loop), call->timeout_us) : 0,
     };
     err = open_http(conn, stream, call);
     if (err)

@@ -31,7 +31,7 @@ struct grpc_stream_ops {
                         bool is_trailer);
     /* The one that was asked for. Borrowed for the call. */
     void (*on_message)(struct grpc_stream *stream, const uint8_t *bytes, size_t len);
-    /* grpc_stream_send() takes messages again, after it said MESH_ERR_AGAIN. May be NULL for who never sends in parts. */
+    /* grpc_stream_send() takes messages again, after it said MESH_ERR_AGAIN. May be NULL. */
     void (*on_room)(struct grpc_stream *stream);
     /* The stream is done with and may be opened anew or freed. `status` is borrowed for the call. */
     void (*on_status)(struct grpc_stream *stream, const struct grpc_status *status);

@@ -17,6 +17,7 @@ struct grpc_exchange {
     bool asks;                       /* for the next message with each that comes */
     enum grpc_exchange_place frees;  /* cancels and frees itself there */
     enum grpc_exchange_place *freed; /* where it did */
+    struct http_conn *again;         /* opens itself anew there when it has ended, once */
 
     char metadata[1024], trailers[1024]; /* "name=value;" */
     unsigned n_messages, n_room, n_statuses;
@@ -76,6 +77,13 @@ static void grpc_exchange_on_room(struct grpc_stream *stream)
     grpc_exchange_ends(x, ON_ROOM);
 }
 
+static const struct grpc_call grpc_exchange_call = {
+    .scheme = "http",
+    .authority = "users.test",
+    .path = "/test.Echo/Unary",
+    .user_agent = "libmesh-test",
+};
+
 static void grpc_exchange_on_status(struct grpc_stream *stream, const struct grpc_status *status)
 {
     struct grpc_exchange *x = grpc_exchange_of(stream);
@@ -86,7 +94,10 @@ static void grpc_exchange_on_status(struct grpc_stream *stream, const struct grp
     if (status->n_details > 0)
         memcpy(x->details, status->details, status->n_details);
     x->status.details = x->details;
-    grpc_exchange_ends(x, ON_STATUS);
+    if (grpc_exchange_ends(x, ON_STATUS) || !x->again)
+        return;
+    MESH_OK(grpc_stream_open(x->again, stream, &grpc_exchange_call, NULL));
+    x->again = NULL;
 }
 
 static const struct grpc_stream_ops grpc_exchange_ops = { grpc_exchange_on_metadata, grpc_exchange_on_message,
@@ -97,10 +108,10 @@ static inline int32_t grpc_exchange_try(struct loop *loop, struct http_conn *con
 {
     int32_t err;
 
-    call.scheme = call.scheme ? call.scheme : "http";
-    call.authority = call.authority ? call.authority : "users.test";
-    call.path = call.path ? call.path : "/test.Echo/Unary";
-    call.user_agent = call.user_agent ? call.user_agent : "libmesh-test";
+    call.scheme = call.scheme ? call.scheme : grpc_exchange_call.scheme;
+    call.authority = call.authority ? call.authority : grpc_exchange_call.authority;
+    call.path = call.path ? call.path : grpc_exchange_call.path;
+    call.user_agent = call.user_agent ? call.user_agent : grpc_exchange_call.user_agent;
     x->stream.ops = &grpc_exchange_ops;
     loop_enter(loop);
     err = grpc_stream_open(conn, &x->stream, &call, fault);
