@@ -121,12 +121,17 @@ static void judge_said(const struct grpc_answer *answer, struct grpc_status *sta
         grpc_status_set(status, GRPC_UNKNOWN, "grpc-status %s is no code that is known", answer->said);
 }
 
+static bool claims_success(const struct grpc_answer *answer)
+{
+    return answer->n_statuses == 1 && !answer->unreadable && answer->code == GRPC_OK;
+}
+
 /* A grpc-status counts whatever the HTTP status is, but it does not make a success of another than 200. */
 void grpc_answer_judge(const struct grpc_answer *answer, struct grpc_status *status)
 {
-    bool is_other = grpc_answer_is_other(answer);
+    bool says_nothing = answer->n_statuses == 0 || claims_success(answer);
 
-    if (answer->is_foreign || (is_other && answer->n_statuses == 0))
+    if (answer->is_foreign || (grpc_answer_is_other(answer) && says_nothing))
         judge_other(answer, status);
     else if (answer->n_statuses == 0)
         grpc_status_set(status, GRPC_UNKNOWN, "the answer has no grpc-status");
@@ -134,8 +139,6 @@ void grpc_answer_judge(const struct grpc_answer *answer, struct grpc_status *sta
         grpc_status_set(status, GRPC_UNKNOWN, "the answer has grpc-status %u times", answer->n_statuses);
     else if (answer->unreadable)
         grpc_status_set(status, GRPC_UNKNOWN, "grpc-status \"%s\" is not a number", answer->said);
-    else if (is_other && answer->code == GRPC_OK)
-        judge_other(answer, status);
     else
         judge_said(answer, status);
 }
