@@ -86,6 +86,9 @@ const struct value *conf_value(const struct conf *conf, const char *service, enu
 /* The same as text, default included. */
 const char *conf_value_text(const struct conf *conf, const char *service, enum key_id id);
 uint64_t conf_value_number(const struct conf *conf, const char *service, enum key_id id);
+/* What `xds.bootstrap` leads to, read now; *out NULL: nothing, xDS is off. For bootstrap_free(). */
+struct bootstrap;
+int32_t conf_bootstrap(const struct conf *conf, struct bootstrap **out, struct fault *fault);
 bool conf_value_on(const struct conf *conf, const char *service, enum key_id id);
 
 /* ---- reading one value: source/conf_read.c ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a configuration as a whole makes sense, and what observe/ takes from it. */
 #include "source/conf.h"
+#include "source/xds/bootstrap.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,6 +61,23 @@ static int32_t check_services(const struct conf *conf, struct fault *fault)
     return 0;
 }
 
+int32_t conf_bootstrap(const struct conf *conf, struct bootstrap **out, struct fault *fault)
+{
+    const struct value *value = conf_value(conf, "", KEY_XDS_BOOTSTRAP);
+
+    *out = NULL;
+    return value && value->text[0] ? bootstrap_load(value->text, value->from, out, fault) : 0;
+}
+
+static int32_t check_bootstrap(const struct conf *conf, struct fault *fault)
+{
+    struct bootstrap *bootstrap;
+    int32_t err = conf_bootstrap(conf, &bootstrap, fault);
+
+    bootstrap_free(bootstrap);
+    return err;
+}
+
 int32_t conf_check(const struct conf *conf, struct fault *fault)
 {
     int32_t err = check_ttls(conf, fault);
@@ -68,6 +86,8 @@ int32_t conf_check(const struct conf *conf, struct fault *fault)
         err = check_files(conf, fault);
     if (!err)
         err = check_defaults(conf, fault);
+    if (!err)
+        err = check_bootstrap(conf, fault);
     return err ? err : check_services(conf, fault);
 }
 

@@ -65,7 +65,7 @@ static void write_text(struct json_writer *w, const struct key *key, const char 
         write_list(w, text);
     else if (key->type == TYPE_PROXY)
         write_proxy(w, text);
-    else if (key->type == TYPE_CONFIG)
+    else if (key->type == TYPE_CONFIG || (key->type == TYPE_BOOTSTRAP && text[0]))
         write_config(w, text);
     else if (text[0] == '\0')
         json_quoted(w, NULL);

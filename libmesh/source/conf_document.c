@@ -146,7 +146,7 @@ static int32_t read_value(const struct walk *walk, const struct key *key, const 
         return add(walk, key, json_is_true(value) ? "on" : "off");
     if (key->type == TYPE_ENDPOINTS && json_is_array(value))
         return add_json(walk, key, value);
-    if (key->type == TYPE_ZONES && json_is_object(value))
+    if ((key->type == TYPE_ZONES || key->type == TYPE_BOOTSTRAP) && json_is_object(value))
         return add_json(walk, key, value);
     if (key_is_list(key) && json_is_array(value))
         return add_list(walk, key, value);

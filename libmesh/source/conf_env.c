@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The environment: MESH_ variables become values, unknown ones warnings. */
 #include "source/conf.h"
+#include "source/xds/bootstrap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,28 +64,34 @@ static const char *nearest_variable(const char *name, char out[KEY_NAME_MAX])
     return out;
 }
 
+/* Takes over `text`, which ends with a NUL. */
+static int32_t add_warning(struct gathering *g, struct buf *text)
+{
+    char *warning = mem_strdup((const char *) buf_bytes(text)), **warnings = g->warnings;
+
+    buf_free(text);
+    if (warning && g->n_warnings == g->warnings_cap) {
+        warnings = mem_realloc(g->warnings, (g->warnings_cap + 8) * sizeof *warnings);
+        g->warnings = warnings ? warnings : g->warnings;
+        g->warnings_cap += warnings ? 8 : 0;
+    }
+    if (!warning || !warnings) {
+        mem_free(warning);
+        return conf_no_memory(g->fault);
+    }
+    g->warnings[g->n_warnings++] = warning;
+    return 0;
+}
+
 static int32_t warn(struct gathering *g, const char *name)
 {
     char nearest[KEY_NAME_MAX];
     struct buf text = { 0 };
-    char **warnings;
 
-    if (g->n_warnings == g->warnings_cap) {
-        warnings = mem_realloc(g->warnings, (g->warnings_cap + 8) * sizeof *warnings);
-        if (!warnings)
-            return conf_no_memory(g->fault);
-        g->warnings = warnings;
-        g->warnings_cap += 8;
-    }
     if (!buf_printf(&text, "environment variable %.128s is no key of the configuration; the nearest is %s", name,
                     nearest_variable(name, nearest)))
         return conf_no_memory(g->fault);
-    g->warnings[g->n_warnings] = mem_strdup((const char *) buf_bytes(&text));
-    buf_free(&text);
-    if (!g->warnings[g->n_warnings])
-        return conf_no_memory(g->fault);
-    g->n_warnings++;
-    return 0;
+    return add_warning(g, &text);
 }
 
 /* ---- variables that are ---- */
@@ -147,6 +154,57 @@ static int32_t read_service_name(struct gathering *g)
     return g->service_name ? 0 : conf_no_memory(g->fault);
 }
 
+/* ---- gRPC's variables ---- */
+
+static bool has_bootstrap(const struct values *values)
+{
+    for (size_t i = 0; i < values->n; i++)
+        if (values->items[i]->key == key_at(KEY_XDS_BOOTSTRAP))
+            return true;
+    return false;
+}
+
+/* A program that has no use for xDS may run where gRPC's variables are set: a bootstrap that is wrong stops nobody. */
+static int32_t warn_of_bootstrap(struct gathering *g, const struct fault *why)
+{
+    struct buf text = { 0 };
+
+    if (why->code == MESH_ERR_NOMEM || !buf_printf(&text, "there is no xDS: %s", why->text))
+        return conf_no_memory(g->fault);
+    return add_warning(g, &text);
+}
+
+static int32_t read_bootstrap(struct gathering *g, const char *from, const char *path_or_json)
+{
+    struct fault why = { 0 };
+    struct bootstrap *bootstrap;
+    char *text;
+    int32_t err = bootstrap_load(path_or_json, from, &bootstrap, &why);
+
+    bootstrap_free(bootstrap);
+    if (err)
+        return warn_of_bootstrap(g, &why);
+    text = conf_is_json(path_or_json) ? mem_strdup(path_or_json) : conf_absolute(NULL, path_or_json);
+    /* Our own key wins wherever it stands, also in the document. */
+    if (!text || !values_add(&g->values, key_at(KEY_XDS_BOOTSTRAP), "", text, ORIGIN_DEFAULT, from))
+        err = conf_no_memory(g->fault);
+    mem_free(text);
+    return err;
+}
+
+static int32_t read_grpc(struct gathering *g)
+{
+    const char *path = getenv("GRPC_XDS_BOOTSTRAP"), *json = getenv("GRPC_XDS_BOOTSTRAP_CONFIG");
+
+    if (has_bootstrap(&g->values) || has_bootstrap(&g->document))
+        return 0;
+    if (path && path[0])
+        return read_bootstrap(g, "environment GRPC_XDS_BOOTSTRAP", path);
+    if (json && json[0])
+        return read_bootstrap(g, "environment GRPC_XDS_BOOTSTRAP_CONFIG", json);
+    return 0;
+}
+
 /* ---- all ---- */
 
 /* The document's values and the variables' go in together: either alone would be half. */
@@ -191,6 +249,8 @@ int32_t conf_read_env(struct conf *conf, struct fault *fault)
 
     for (char **entry = environ; entry && *entry && !err; entry++)
         err = read_entry(&g, *entry);
+    if (!err)
+        err = read_grpc(&g);
     if (!err)
         err = take(&g);
     if (!err)

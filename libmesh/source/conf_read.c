@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a key becomes a value: checked, made canonical, or refused with a sentence. A reader a type. */
 #include "source/conf.h"
+#include "source/xds/bootstrap.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -393,14 +394,27 @@ static int32_t read_zones(struct reading *r)
     return err ? err : keep(r, r->text);
 }
 
+static int32_t read_bootstrap(struct reading *r)
+{
+    struct bootstrap *bootstrap;
+    int32_t err;
+
+    if (!conf_is_json(r->text))
+        return read_file(r);
+    err = bootstrap_parse(r->text, r->name, &bootstrap, r->reader->fault);
+    bootstrap_free(bootstrap);
+    return err ? err : keep(r, r->text);
+}
+
 static int32_t (*const readers[])(struct reading *r) = {
-    [TYPE_NUMBER] = read_number,     [TYPE_SWITCH] = read_switch,   [TYPE_WORD] = read_word,
-    [TYPE_WORDS] = read_words,       [TYPE_FILE] = read_file,       [TYPE_SINK] = read_sink,
-    [TYPE_ZONE] = read_zone,         [TYPE_CIDRS] = read_cidrs,     [TYPE_SERVERS] = read_servers,
-    [TYPE_HEADERS] = read_headers,   [TYPE_HOST] = read_host,       [TYPE_AUTHORITY] = read_authority,
-    [TYPE_PROXY] = read_proxy,       [TYPE_TARGET] = read_target,   [TYPE_ENDPOINTS] = read_endpoints,
-    [TYPE_ZONES] = read_zones,       [TYPE_HASH_ON] = read_hash_on, [TYPE_DISTANCES] = read_distances,
-    [TYPE_STATUSES] = read_statuses, [TYPE_PATH] = read_path,       [TYPE_NAME] = read_name,
+    [TYPE_NUMBER] = read_number,       [TYPE_SWITCH] = read_switch,   [TYPE_WORD] = read_word,
+    [TYPE_WORDS] = read_words,         [TYPE_FILE] = read_file,       [TYPE_SINK] = read_sink,
+    [TYPE_ZONE] = read_zone,           [TYPE_CIDRS] = read_cidrs,     [TYPE_SERVERS] = read_servers,
+    [TYPE_HEADERS] = read_headers,     [TYPE_HOST] = read_host,       [TYPE_AUTHORITY] = read_authority,
+    [TYPE_PROXY] = read_proxy,         [TYPE_TARGET] = read_target,   [TYPE_ENDPOINTS] = read_endpoints,
+    [TYPE_ZONES] = read_zones,         [TYPE_HASH_ON] = read_hash_on, [TYPE_DISTANCES] = read_distances,
+    [TYPE_STATUSES] = read_statuses,   [TYPE_PATH] = read_path,       [TYPE_NAME] = read_name,
+    [TYPE_BOOTSTRAP] = read_bootstrap,
 };
 
 int32_t reader_add(const struct reader *reader, const char *service, const struct key *key, const char *text)

@@ -64,6 +64,9 @@ static const struct key table[KEY_COUNT] = {
         "Headers whose values never appear in a log."),
     OTHER(ACCESS_LOG, GLOBAL, SINK, "access_log", "off",
         "Where one JSON object a request goes."),
+    OTHER(XDS_BOOTSTRAP, GLOBAL, BOOTSTRAP, "xds.bootstrap", "",
+        "Where the control plane is, as gRPC's bootstrap says it. Without: what `GRPC_XDS_BOOTSTRAP` or "
+        "`GRPC_XDS_BOOTSTRAP_CONFIG` gives, else there is none."),
 
     /* ---- where a service is ---- */
     OTHER(TARGET, SERVICE, TARGET, "target", "",
@@ -308,6 +311,7 @@ static const struct {
     [TYPE_ENDPOINTS] = { "endpoints", "a list such as [{\"address\": \"10.0.0.1:80\", \"zone\": \"a\"}] or "
                                       "10.0.0.1:80@a,10.0.0.2:80@b" },
     [TYPE_ZONES] = { "object", "an object such as {\"a\": \"h2c://users-a:80\", \"b\": \"h2c://users-b:80\"}" },
+    [TYPE_BOOTSTRAP] = { "file or JSON", "a file, or a JSON object with xds_servers" },
     [TYPE_CONFIG] = { "file or JSON", "a file, or a JSON object" },
     [TYPE_SERVICES] = { "services", "name=target; name=scheme://address:port@zone,...; ... - or a JSON object" },
 };

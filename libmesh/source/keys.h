@@ -27,6 +27,7 @@ enum key_id {
     KEY_LOG_FORMAT,
     KEY_LOG_REDACT,
     KEY_ACCESS_LOG,
+    KEY_XDS_BOOTSTRAP,
     KEY_TARGET,
     KEY_ENDPOINTS,
     KEY_ZONES,
@@ -152,6 +153,7 @@ enum key_type {
     TYPE_TARGET,
     TYPE_ENDPOINTS,
     TYPE_ZONES, /* a target per zone */
+    TYPE_BOOTSTRAP, /* of xDS */
     TYPE_CONFIG,
     TYPE_SERVICES,
 };

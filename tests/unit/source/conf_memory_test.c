@@ -138,6 +138,8 @@ int main(void)
     setenv("MESH_TIMEOUT", "3", 1);
     setenv("MESH_SERVICES", "env=http://env:80", 1);
     setenv("OTEL_SERVICE_NAME", "memory", 1);
+    setenv("GRPC_XDS_BOOTSTRAP_CONFIG",
+           "{\"xds_servers\": [{\"server_uri\": \"a:1\", \"channel_creds\": [{\"type\": \"insecure\"}]}]}", 1);
     setenv("https_proxy", "proxy:3128", 1);
     setenv("no_proxy", "none", 1);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
