@@ -26,7 +26,12 @@ their time counts from then. Attempts and executions are counted by the servers.
 | gRPC C++ | {grpc}, `round_robin`, a deadline of {timeout} ms, no service config: retries only what was certainly not processed |
 | Envoy | {envoy}, a client without policy in front; {envoy_policy} |
 
-"Back" means: 95 % ok over 3 s, and no request above 250 ms from there on. Lost: not answered well in time. {table_note}
+"Back" means: 95 % ok over 3 s, and no request above 250 ms from there on. Lost: not answered well in time. Started later: requests
+that began more than a second after the fault and reached the server all the same, were lost, or took more than 250 ms. {table_note}
+
+Where the system allows it, the rig has a network namespace of its own for the packet filter, and servers and clients run before
+the other work of the machine. If a process was kept waiting all the same, a fault is shown again; if that did not help, its
+section says so.
 """
 
 ENVOY_POLICY = (
@@ -34,7 +39,7 @@ ENVOY_POLICY = (
     "what was not executed; retry budget 20 %; outlier detection after 5 failures, at most half; the own zone is priority 0, the "
     "others 1"
 )
-TABLE_NOTE = "**Bold**: what must hold does not. The durations are seconds before, during and after the fault."
+TABLE_NOTE = "**Bold**: does not hold. The second column has the seconds before, during and after the fault."
 
 
 def load(folder, cases):
