@@ -118,10 +118,10 @@ static void messages_in_single_bytes(void **state)
 /* The window is given back for what has been asked for, and only for that. */
 static void nobody_asks(void **state)
 {
-    static char bytes[65535] = "\0\0\0\xff"; /* 5 + 65280 bytes of a message, then 250 of the next */
+    static char bytes[131070] = "\0\0\1\xfe\xff"; /* 5 + 130815 bytes of a message, then 250 of the next */
 
     (void) state;
-    start_with(65535, (struct grpc_call){ 0 });
+    start_with(131070, (struct grpc_call){ 0 });
     x.asks = false;
     head();
     for (size_t at = 0; at < sizeof bytes; at += 16383)
@@ -132,9 +132,13 @@ static void nobody_asks(void **state)
     assert_null(h2_peer_find(peer, NGHTTP2_WINDOW_UPDATE));
     ask();
     H2_UNTIL(peer, x.n_messages == 1);
-    assert_int_equal(x.bytes, 65280);
+    assert_int_equal(x.bytes, 130815);
     h2_peer_take(peer, NGHTTP2_WINDOW_UPDATE, id());
     assert_int_equal(buf_len(&x.stream.in), 250);
+    x.asks = true; /* fifty empty ones */
+    ask();
+    H2_UNTIL(peer, x.n_messages == 51);
+    assert_int_equal(x.stream.in.cap, 0);
     grpc_exchange_cancel(peer->loop, &x);
     stop();
 }
@@ -383,6 +387,20 @@ static void deadlines(void **state)
     stop();
 }
 
+/* A server that knows the deadline resets the call, and may be quicker than we are. */
+static void resets_at_the_deadline(void **state)
+{
+    (void) state;
+    start_with(0, (struct grpc_call){ .timeout_us = 500 * US_PER_MS });
+    h2_peer_reset(peer, id(), NGHTTP2_CANCEL);
+    mesh_test_clock_advance_ms(500);
+    H2_UNTIL(peer, x.n_statuses > 0);
+    assert_int_equal(x.status.code, GRPC_DEADLINE_EXCEEDED);
+    turns();
+    assert_int_equal(x.n_statuses, 1);
+    stop();
+}
+
 /* Messages that nobody has asked for do not keep a deadline from coming. */
 static void deadlines_wait_for_nobody(void **state)
 {
@@ -430,6 +448,7 @@ static void messages_are_framed(void **state)
     start();
     MESH_OK(grpc_exchange_send(peer->loop, &x, "hello", 5));
     MESH_OK(grpc_exchange_send(peer->loop, &x, NULL, 0));
+    MESH_ERR(MESH_ERR_TOO_LARGE, grpc_exchange_send(peer->loop, &x, "x", (size_t) UINT32_MAX + 1));
     grpc_exchange_send_end(peer->loop, &x);
     MESH_ERR(MESH_ERR_INVALID, grpc_exchange_send(peer->loop, &x, "x", 1));
     H2_UNTIL(peer, body_bytes() >= 15 && (frame = h2_peer_find(peer, NGHTTP2_DATA)) != NULL);
@@ -782,6 +801,7 @@ int main(void)
         LEAK_TEST(lost_connections),
         LEAK_TEST(answers_before_the_request_is_whole),
         LEAK_TEST(deadlines),
+        LEAK_TEST(resets_at_the_deadline),
         LEAK_TEST(deadlines_wait_for_nobody),
         LEAK_TEST(answers_in_time_stay),
         LEAK_TEST(messages_are_framed),
