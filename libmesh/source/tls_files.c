@@ -59,23 +59,24 @@ static int32_t read_text(const char *role, const char *path, char **out, struct 
     return err;
 }
 
-static int32_t read_all(const struct tls_files *files, struct model_pem **out, struct fault *fault)
+/* NULL: `fault` says why. */
+static struct model_pem *read_all(const struct tls_files *files, struct fault *fault)
 {
     struct model_pem *pem = mem_zalloc(sizeof *pem);
     int32_t err = 0;
 
-    *out = NULL;
-    if (!pem)
-        return fault_set(fault, MESH_ERR_NOMEM, "out of memory for the files of a TLS identity");
+    if (!pem) {
+        fault_set(fault, MESH_ERR_NOMEM, "out of memory for the files of a TLS identity");
+        return NULL;
+    }
     pem->refs = 1;
     for (size_t i = 0; i < FILES && !err; i++)
         if (files->paths[i])
             err = read_text(roles[i], files->paths[i], text_of(pem, i), fault);
     if (!err)
-        *out = pem;
-    else
-        model_pem_unref(pem);
-    return err;
+        return pem;
+    model_pem_unref(pem);
+    return NULL;
 }
 
 /* Whether connections can be made with it. */
@@ -130,24 +131,20 @@ static void take(struct tls_files *files, struct model_pem *pem)
 static void on_change(void *user)
 {
     struct tls_files *files = user;
-    struct model_pem *pem = NULL;
     struct fault fault = { 0 };
-    int32_t err = read_all(files, &pem, &fault);
+    struct model_pem *pem = read_all(files, &fault);
+    bool same = pem && model_pem_equal(pem, files->pem);
 
-    if (!err && model_pem_equal(pem, files->pem)) {
-        model_pem_unref(pem);
-        files->refused = 0;
-        return;
-    }
-    if (!err)
-        err = check(files, pem, &fault);
-    if (err) {
+    if (!pem || (!same && check(files, pem, &fault) != 0)) {
         refuse(files, &fault);
         model_pem_unref(pem);
         return;
     }
     files->refused = 0;
-    take(files, pem);
+    if (same)
+        model_pem_unref(pem);
+    else
+        take(files, pem);
 }
 
 static void watch(struct tls_files *files)
@@ -226,9 +223,7 @@ static struct tls_files *add(struct source *source, const char *const paths[FILE
         free_files(files);
         return NULL;
     }
-    read_all(files, &files->pem, &ignored);
-    if (source->started)
-        watch(files);
+    files->pem = read_all(files, &ignored);
     return files;
 }
 
@@ -252,6 +247,8 @@ void tls_files_attach(struct source *source, struct model_cluster *cluster)
         files = add(source, paths);
     if (!files)
         return;
+    if (source->started)
+        watch(files);
     model_pem_unref(cluster->tls.pem);
     cluster->tls.pem = model_pem_ref(files->pem);
     model_cluster_identify(cluster);

@@ -74,6 +74,25 @@ def test_endless_body(servers, peer, load, sanitized, mode):
     assert grown < MORE_KB or sanitized, f"{grown} KB more"
 
 
+@pytest.mark.parametrize("kind", ["nginx", "nghttpd"])
+def test_cancelled_downloads_are_no_flood(servers, load, kind):
+    """Honest servers whose answers are given up in full flow: what was on its way is excused, no connection ends for it."""
+    server = getattr(servers, kind)()
+    with load(
+        ["-c", 4, "-n", 400, "-p", 5, "users", "/large"],
+        ["-c", 2, "users", "/hello"],
+        MESH_SERVICES=services(users=[server]),
+        MESH_RESPONSE_MAX_BYTES=100000,
+        MESH_HTTP_WINDOW_BYTES=1 << 20,
+    ) as calls:
+        eventually(lambda: calls.now(0).calls >= 400, "all are given up", 60)
+        large, small = calls.stop()
+    assert large.errors == {"MESH_ERR_TOO_LARGE": large.calls}, large.errors
+    assert small.failed == 0, small.failures
+    if kind == "nginx":
+        assert len({line["connection"] for line in server.executed()}) <= 4  # streams beyond its 128 make more
+
+
 def test_flood_over_tls(servers, peer, load, sanitized, certificate):
     attacked, bystander = peer("flood_ping", certificate), servers.nghttpd()
     with load(
