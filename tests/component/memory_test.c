@@ -70,9 +70,14 @@ static void making_a_client(void **state)
 
 /* Each returns the error it met, if any. */
 
+static char last_detail[400];
+
 static int32_t request(struct mesh_client *client)
 {
-    return get(client, "/ok", NULL).err;
+    struct answer answer = get(client, "/ok", NULL);
+
+    memcpy(last_detail, answer.detail, sizeof last_detail);
+    return answer.err;
 }
 
 static int32_t request_with_much(struct mesh_client *client)
@@ -225,8 +230,8 @@ static bool one_failure(int32_t (*use)(struct mesh_client *client), uint64_t nth
     if (!reached && err)
         fail_msg("without a failure: %s", mesh_error_name(err));
     if (next)
-        fail_msg("allocation %llu failed with %s; then: %s", (unsigned long long) nth, mesh_error_name(err),
-                 mesh_error_name(next));
+        fail_msg("allocation %llu failed with %s; then: %s (%s)", (unsigned long long) nth, mesh_error_name(err),
+                 mesh_error_name(next), last_detail);
     if (before + during + after != 0)
         fail_msg("allocation %llu failed with %s; %lld blocks are not freed", (unsigned long long) nth,
                  mesh_error_name(err), (long long) (before + during + after));
