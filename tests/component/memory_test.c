@@ -225,6 +225,9 @@ static bool one_failure(int32_t (*use)(struct mesh_client *client), uint64_t nth
     reached = mem_unwatch(&during);
     mem_watch(0, false);
     next = use(client);
+    /* What was refused to the keeper's thread in that very moment may yet end the connection that this one waited for. */
+    if (next == MESH_ERR_NOMEM)
+        next = use(client);
     mesh_client_free(client);
     mem_unwatch(&after);
     if (!reached && err)
