@@ -20,8 +20,8 @@ struct spare {
 /* As malloc() and so on; to be freed with spare_free() of the same one. */
 void *spare_alloc(struct spare *spare, size_t size);
 void *spare_array(struct spare *spare, size_t count, size_t size); /* zeroed */
-void *spare_realloc(struct spare *spare, void *block, size_t size);
-void spare_free(struct spare *spare, void *block);
+void *spare_realloc(struct spare *spare, void *bytes, size_t size);
+void spare_free(struct spare *spare, void *bytes);
 /* Gives back what is kept. */
 void spare_clear(struct spare *spare);
 

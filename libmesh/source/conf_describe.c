@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ORIGIN_MAX = 2 * CONF_NAME_MAX };
+
 /* ---- values ---- */
 
 static void write_list(struct json_writer *w, const char *list)
@@ -145,20 +147,20 @@ static bool always_matters(enum key_id id)
     return false;
 }
 
-static const char *origin_of(const struct value *value, char out[2 * CONF_NAME_MAX])
+static const char *origin_of(const struct value *value, char out[ORIGIN_MAX])
 {
     char name[CONF_NAME_MAX];
 
     if (!value)
         return "default";
-    snprintf(out, 2 * CONF_NAME_MAX, "%s%s%s", value->from, value->service[0] ? ": " : "",
+    snprintf(out, ORIGIN_MAX, "%s%s%s", value->from, value->service[0] ? ": " : "",
              value->service[0] ? conf_full_name(value->service, value->key, name) : "");
     return out;
 }
 
 void conf_describe_service(const struct conf *conf, const char *service, struct json_writer *w)
 {
-    char from[2 * CONF_NAME_MAX];
+    char from[ORIGIN_MAX];
 
     json_begin(w, '{');
     for (size_t i = 0; i < KEY_COUNT; i++) {

@@ -152,7 +152,7 @@ enum key_type {
     TYPE_PROXY,
     TYPE_TARGET,
     TYPE_ENDPOINTS,
-    TYPE_ZONES, /* a target per zone */
+    TYPE_ZONES,     /* a target per zone */
     TYPE_BOOTSTRAP, /* of xDS */
     TYPE_CONFIG,
     TYPE_SERVICES,
