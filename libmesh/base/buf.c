@@ -23,7 +23,7 @@ static bool grow(struct buf *b, size_t wanted)
     data = mem_realloc(b->is_lent ? NULL : b->data, cap);
     if (!data)
         return false;
-    if (b->is_lent)
+    if (b->is_lent && b->data)
         memcpy(data, b->data, b->end);
     b->is_lent = false;
     b->data = data;
