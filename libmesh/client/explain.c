@@ -5,12 +5,6 @@
 #include "client/client.h"
 #include "client/know.h"
 
-static void text(struct json_writer *w, const char *key, const char *value)
-{
-    json_key(w, key);
-    json_quoted(w, value);
-}
-
 static int32_t finish(struct json_writer *w, char **out, struct fault *fault)
 {
     *out = json_finish(w);
@@ -29,9 +23,9 @@ static const char *what_is_retried(const struct request_ask *ask, const struct p
 
 static void write_request(struct json_writer *w, const struct request_ask *ask)
 {
-    text(w, "service", ask->service);
-    text(w, "method", ask->method);
-    text(w, "path", ask->path);
+    json_put_text(w, "service", ask->service);
+    json_put_text(w, "method", ask->method);
+    json_put_text(w, "path", ask->path);
     json_key(w, "idempotent");
     json_bool(w, ask->idempotent);
 }
@@ -40,14 +34,14 @@ static void write_cluster(struct json_writer *w, const struct request_ask *ask, 
 {
     const struct model_cluster *conf = cluster->conf;
 
-    text(w, "cluster", cluster->shared->name);
-    text(w, "protocol", model_protocol_name(conf->protocol));
-    text(w, "authority", conf->authority);
-    text(w, "state", know_state_name(cluster->set->state));
-    text(w, "source", cluster->set->source);
+    json_put_text(w, "cluster", cluster->shared->name);
+    json_put_text(w, "protocol", model_protocol_name(conf->protocol));
+    json_put_text(w, "authority", conf->authority);
+    json_put_text(w, "state", know_state_name(cluster->set->state));
+    json_put_text(w, "source", cluster->set->source);
     know_write_error(w, &cluster->set->fault);
     cluster_write_decision(w, cluster);
-    text(w, "retried", what_is_retried(ask, &conf->policy));
+    json_put_text(w, "retried", what_is_retried(ask, &conf->policy));
     json_key(w, "zones");
     cluster_write_zones(w, cluster);
     json_key(w, "endpoints");

@@ -6,18 +6,6 @@
 
 #include "cluster/state.h"
 
-static void text(struct json_writer *w, const char *key, const char *value)
-{
-    json_key(w, key);
-    json_quoted(w, value);
-}
-
-static void number(struct json_writer *w, const char *key, uint64_t value)
-{
-    json_key(w, key);
-    json_number(w, (int64_t) value);
-}
-
 /* Milliseconds with three digits behind the point, whatever the locale; null: not known. */
 static void milliseconds(struct json_writer *w, const char *key, float us)
 {
@@ -107,27 +95,27 @@ static void write_state(struct json_writer *w, const struct endpoint *endpoint, 
     enum health_state health;
     char why[FAULT_TEXT];
 
-    text(w, "state", endpoint_state(endpoint, why));
-    text(w, "reason", why);
+    json_put_text(w, "state", endpoint_state(endpoint, why));
+    json_put_text(w, "reason", why);
     if (endpoint->pool)
         pool = pool_state(endpoint->pool);
-    text(w, "connection", pool_health_name(pool.health));
-    text(w, "protocol", pool.protocol);
+    json_put_text(w, "connection", pool_health_name(pool.health));
+    json_put_text(w, "protocol", pool.protocol);
     health = endpoint_health(endpoint, why);
-    text(w, "health", off ? "off" : health_state_name(health));
-    text(w, "health_reason", why);
-    number(w, "isolated_for_ms", isolated_for_us(endpoint, now_us) / US_PER_MS);
-    number(w, "share_percent", endpoint->outlier ? outlier_share(endpoint->outlier, now_us) : 100);
-    number(w, "connections", pool.connections);
+    json_put_text(w, "health", off ? "off" : health_state_name(health));
+    json_put_text(w, "health_reason", why);
+    json_put_number(w, "isolated_for_ms", isolated_for_us(endpoint, now_us) / US_PER_MS);
+    json_put_number(w, "share_percent", endpoint->outlier ? outlier_share(endpoint->outlier, now_us) : 100);
+    json_put_number(w, "connections", pool.connections);
 }
 
 static void write_figures(struct json_writer *w, const struct endpoint *endpoint, uint64_t now_us)
 {
     const struct balance_endpoint *balance = &endpoint->stats->balance;
 
-    number(w, "active", atomic_load(&balance->active));
-    number(w, "attempts", atomic_load(&endpoint->stats->attempts));
-    number(w, "failures", atomic_load(&endpoint->stats->failures));
+    json_put_number(w, "active", atomic_load(&balance->active));
+    json_put_number(w, "attempts", atomic_load(&endpoint->stats->attempts));
+    json_put_number(w, "failures", atomic_load(&endpoint->stats->failures));
     milliseconds(w, "latency_ms", balance_mean_us(balance, now_us));
     milliseconds(w, "peak_ms", balance_peak_us(balance, now_us));
     milliseconds(w, "penalty_ms", balance_penalty_us(balance, now_us));
@@ -135,11 +123,11 @@ static void write_figures(struct json_writer *w, const struct endpoint *endpoint
 
 static void write_who(struct json_writer *w, const struct endpoint *endpoint)
 {
-    text(w, "address", endpoint->address);
-    text(w, "zone", endpoint->zone);
-    text(w, "hostname", endpoint->hostname);
-    number(w, "weight", endpoint->weight);
-    number(w, "priority", endpoint->priority);
+    json_put_text(w, "address", endpoint->address);
+    json_put_text(w, "zone", endpoint->zone);
+    json_put_text(w, "hostname", endpoint->hostname);
+    json_put_number(w, "weight", endpoint->weight);
+    json_put_number(w, "priority", endpoint->priority);
 }
 
 /* In the view of its zone, which may have only a part of a very large one. */
@@ -218,17 +206,17 @@ static void write_zone(struct json_writer *w, const struct cluster *cluster, con
     char why[FAULT_TEXT];
 
     json_begin(w, '{');
-    text(w, "zone", zone->name);
+    json_put_text(w, "zone", zone->name);
     json_key(w, "own");
     json_bool(w, zone->is_own);
-    number(w, "priority", zone->priority);
-    number(w, "priority_percent", priority ? priority->load : 0);
-    number(w, "endpoints", zone->n);
-    number(w, "usable", zone->n_usable);
-    number(w, "candidates", zone->view.n);
-    number(w, "kept_percent", zone->view.n ? zone_kept_percent(cluster, zone) : 0);
+    json_put_number(w, "priority", zone->priority);
+    json_put_number(w, "priority_percent", priority ? priority->load : 0);
+    json_put_number(w, "endpoints", zone->n);
+    json_put_number(w, "usable", zone->n_usable);
+    json_put_number(w, "candidates", zone->view.n);
+    json_put_number(w, "kept_percent", zone->view.n ? zone_kept_percent(cluster, zone) : 0);
     milliseconds(w, "distance_ms", zone->distance_us == UINT64_MAX ? 0 : (float) zone->distance_us);
-    text(w, "reason", why_so_much(cluster, zone, why));
+    json_put_text(w, "reason", why_so_much(cluster, zone, why));
     json_end(w, '}');
 }
 
@@ -309,7 +297,7 @@ void cluster_write_decision(struct json_writer *w, const struct cluster *cluster
                  "sent to %s: its isolation is over, and one attempt finds out whether it is well", tried_out->address);
     else
         say_zone(cluster, zone, sentence);
-    text(w, "decision", sentence);
+    json_put_text(w, "decision", sentence);
 }
 
 /* ---- budgets ---- */
@@ -318,8 +306,8 @@ static void write_limit(struct json_writer *w, const char *name, uint64_t used, 
 {
     json_key(w, name);
     json_begin(w, '{');
-    number(w, "used", used);
-    number(w, "most", most);
+    json_put_number(w, "used", used);
+    json_put_number(w, "most", most);
     json_end(w, '}');
 }
 
@@ -330,7 +318,7 @@ void cluster_write_refused(struct json_writer *w, const struct cluster *cluster)
     json_key(w, "refused");
     json_begin(w, '{');
     for (int i = 0; i < ADMISSION_REFUSALS; i++)
-        number(w, admission_refusal_name((enum admission_refusal) i), atomic_load(&admission->refused[i]));
+        json_put_number(w, admission_refusal_name((enum admission_refusal) i), atomic_load(&admission->refused[i]));
     json_end(w, '}');
 }
 

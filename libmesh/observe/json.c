@@ -101,6 +101,18 @@ void json_number(struct json_writer *w, int64_t number)
         w->failed = true;
 }
 
+void json_put_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_key(w, key);
+    json_quoted(w, text);
+}
+
+void json_put_number(struct json_writer *w, const char *key, uint64_t number)
+{
+    json_key(w, key);
+    json_number(w, (int64_t) number);
+}
+
 void json_bool(struct json_writer *w, bool value)
 {
     begin_item(w);

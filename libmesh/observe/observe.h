@@ -113,6 +113,9 @@ void json_end(struct json_writer *w, char bracket);   /* '}' or ']' */
 void json_key(struct json_writer *w, const char *key);
 void json_quoted(struct json_writer *w, const char *text); /* a string; NULL: null (json_string is jansson's) */
 void json_number(struct json_writer *w, int64_t number);
+/* A key with its value. */
+void json_put_text(struct json_writer *w, const char *key, const char *text);
+void json_put_number(struct json_writer *w, const char *key, uint64_t number);
 void json_bool(struct json_writer *w, bool value);
 void json_raw(struct json_writer *w, const char *json);
 /* The finished text, NUL-terminated, from mem_alloc(); NULL when out of memory. The writer is empty afterwards. */

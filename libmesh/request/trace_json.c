@@ -8,18 +8,6 @@
 
 enum { SENTENCE = 256 };
 
-static void text(struct json_writer *w, const char *key, const char *value)
-{
-    json_key(w, key);
-    json_quoted(w, value);
-}
-
-static void number(struct json_writer *w, const char *key, uint64_t value)
-{
-    json_key(w, key);
-    json_number(w, (int64_t) value);
-}
-
 static uint64_t between(uint64_t from_us, uint64_t to_us)
 {
     return from_us && to_us > from_us ? to_us - from_us : 0;
@@ -98,7 +86,7 @@ static void write_choice(struct json_writer *w, const struct trace_attempt *atte
     snprintf(all, sizeof all, "%s%s%s%s", how_picked(attempt, how),
              facts->was_moved ? "; that was tried before: the next one" : "", passed_over,
              facts->is_due ? "" : who_may(facts));
-    text(w, "choice", all);
+    json_put_text(w, "choice", all);
 }
 
 static void write_candidates(struct json_writer *w, const struct trace *trace, const struct trace_attempt *attempt)
@@ -109,7 +97,7 @@ static void write_candidates(struct json_writer *w, const struct trace *trace, c
         const struct trace_candidate *candidate = &attempt->candidates[i];
 
         json_begin(w, '{');
-        text(w, "endpoint", trace_string(trace, candidate->endpoint));
+        json_put_text(w, "endpoint", trace_string(trace, candidate->endpoint));
         json_key(w, "score");
         if (isfinite(candidate->score))
             json_number(w, llroundf(candidate->score));
@@ -126,9 +114,9 @@ static void write_candidates(struct json_writer *w, const struct trace *trace, c
 
 static void write_outcome(struct json_writer *w, int32_t status, int32_t err, const char *detail)
 {
-    number(w, "status", (uint64_t) status);
-    text(w, "error", err ? error_name(err) : NULL);
-    text(w, "detail", detail);
+    json_put_number(w, "status", (uint64_t) status);
+    json_put_text(w, "error", err ? error_name(err) : NULL);
+    json_put_text(w, "detail", detail);
 }
 
 /* An answer that no rule was asked about stands, whatever its status is. */
@@ -169,21 +157,21 @@ static void write_attempt(struct json_writer *w, const struct trace *trace, uint
     char why[SENTENCE];
 
     json_begin(w, '{');
-    number(w, "number", index + 1);
-    text(w, "endpoint", trace_string(trace, attempt->endpoint));
-    text(w, "zone", trace_string(trace, attempt->zone));
-    text(w, "zone_reason", why_zone(trace, attempt, why));
+    json_put_number(w, "number", index + 1);
+    json_put_text(w, "endpoint", trace_string(trace, attempt->endpoint));
+    json_put_text(w, "zone", trace_string(trace, attempt->zone));
+    json_put_text(w, "zone_reason", why_zone(trace, attempt, why));
     write_choice(w, attempt);
     write_candidates(w, trace, attempt);
     json_key(w, "hedge");
     json_bool(w, attempt->is_hedge);
-    number(w, "after_us", between(trace->began_us, attempt->began_us));
-    number(w, "waited_us", between(attempt->began_us, attempt->opened_us ? attempt->opened_us : until));
-    number(w, "duration_us", between(attempt->began_us, until));
+    json_put_number(w, "after_us", between(trace->began_us, attempt->began_us));
+    json_put_number(w, "waited_us", between(attempt->began_us, attempt->opened_us ? attempt->opened_us : until));
+    json_put_number(w, "duration_us", between(attempt->began_us, until));
     write_outcome(w, attempt->status, attempt->err, detail_of(trace, attempt));
-    text(w, "hedging", why_hedged(attempt->hedge));
-    text(w, "retry", why_last(attempt));
-    number(w, "pause_us", attempt->wait_us);
+    json_put_text(w, "hedging", why_hedged(attempt->hedge));
+    json_put_text(w, "retry", why_last(attempt));
+    json_put_number(w, "pause_us", attempt->wait_us);
     json_end(w, '}');
 }
 
@@ -192,18 +180,18 @@ void trace_write(struct json_writer *w, const struct trace *trace, uint64_t now_
     uint64_t until = trace->ended_us ? trace->ended_us : now_us;
 
     json_begin(w, '{');
-    text(w, "service", trace_string(trace, trace->service));
-    text(w, "method", trace_string(trace, trace->method));
-    text(w, "path", trace_string(trace, trace->path));
-    number(w, "age_us", between(trace->began_us, now_us));
-    number(w, "duration_us", between(trace->began_us, until));
+    json_put_text(w, "service", trace_string(trace, trace->service));
+    json_put_text(w, "method", trace_string(trace, trace->method));
+    json_put_text(w, "path", trace_string(trace, trace->path));
+    json_put_number(w, "age_us", between(trace->began_us, now_us));
+    json_put_number(w, "duration_us", between(trace->began_us, until));
     write_outcome(w, trace->status, trace->err, trace_string(trace, trace->detail));
     json_key(w, "idempotent");
     json_bool(w, trace->idempotent);
     json_key(w, "chained");
     json_bool(w, trace->chained);
-    number(w, "attempts_made", trace->made);
-    number(w, "attempts_most", trace->most);
+    json_put_number(w, "attempts_made", trace->made);
+    json_put_number(w, "attempts_most", trace->most);
     json_key(w, "attempts");
     json_begin(w, '[');
     for (uint32_t i = 0; i < trace->n_attempts; i++)
