@@ -197,10 +197,17 @@ static void count(struct cluster *cluster)
     }
 }
 
+/* Of SRV records the best priority that can be reached has all (RFC 2782): one usable endpoint is enough. */
+static uint32_t overprovisioning(const struct cluster *cluster)
+{
+    bool is_srv = strcmp(cluster->set->source, "srv") == 0;
+
+    return is_srv ? UINT32_MAX : cluster->conf->policy.spill.overprovisioning_percent;
+}
+
 /* One entry a priority, in order: zones are sorted. There are no more priorities than zones. */
 static bool share(struct cluster *cluster)
 {
-    const struct policy_spill *spill = &cluster->conf->policy.spill;
     struct priority *priorities = mem_array(cluster->n_zones, sizeof *priorities), *last = NULL;
     size_t n = 0;
 
@@ -218,7 +225,7 @@ static bool share(struct cluster *cluster)
         last->n_usable += (uint32_t) zone->n_usable;
         cluster->n_usable += zone->n_usable;
     }
-    priority_share(priorities, n, spill->overprovisioning_percent, spill->panic_percent);
+    priority_share(priorities, n, overprovisioning(cluster), cluster->conf->policy.spill.panic_percent);
     mem_free(cluster->priorities);
     cluster->priorities = priorities;
     cluster->n_priorities = n;

@@ -223,6 +223,7 @@ static void on_retry(struct loop_timer *timer)
 {
     struct pool *pool = CONTAINER_OF(timer, struct pool, retry);
 
+    answer_waiting(pool); /* who began to wait while there was room, for another kind of connection */
     help_waiting(pool);
     grow_unless_connecting(pool);
 }
