@@ -34,6 +34,7 @@ static void on_want_failed(struct loop_task *task)
 static void on_want(struct loop_task *task)
 {
     struct want *want = CONTAINER_OF(task, struct want, task);
+    struct loop *loop = want->lane->loop;
 
     want->err = source_want(want->lane->engine->source, want->service, &want->fault);
     if (want->err == 0) {
@@ -41,8 +42,8 @@ static void on_want(struct loop_task *task)
         return;
     }
     want->task.run = on_want_failed;
-    loop_submit_quietly(want->lane->loop, &want->task);
-    loop_nudge(want->lane->loop);
+    loop_submit_quietly(loop, &want->task); /* it may be gone from here on */
+    loop_nudge(loop);
 }
 
 static int32_t want(struct lane *lane, const char *service, struct fault *fault)

@@ -29,7 +29,7 @@ struct observe_conf {
 
 /* [any thread] A path is opened for appending here, so that a wrong one is told: MESH_ERR_IO with a sentence. */
 int32_t observe_new(const struct observe_conf *conf, struct observe **out, struct fault *fault);
-/* [any thread] Writes what is buffered (bounded: 100 ms), closes. NULL is fine. */
+/* [any thread] Writes what is buffered (bounded: 500 ms), closes. NULL is fine. */
 void observe_free(struct observe *observe);
 /* [any thread] In a forked child: the writer thread is gone and locks may be held by nobody; starts afresh, drops what the
  * parent had buffered (the parent writes it). */

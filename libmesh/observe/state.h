@@ -48,7 +48,7 @@ void observe_release(struct observe *observe);
 
 /* Adds a line (newline included) to a sink and sees to it that somebody writes it out. */
 void writer_put(struct observe *observe, struct sink *sink, const char *line, size_t len);
-/* Writes what waits, at most 100 ms long, and ends the thread. One that hangs in a write is left behind; it frees what
+/* Writes what waits, at most 500 ms long, and ends the thread. One that hangs in a write is left behind; it frees what
  * it holds when it comes back. */
 void writer_end(struct observe *observe);
 

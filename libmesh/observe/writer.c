@@ -11,7 +11,7 @@ enum { GATHER_US = 20 * 1000 };
 /* How long a full target is waited for before the other sink gets its turn. */
 enum { FULL_WAIT_MS = 20 };
 /* What observe_free() allows for the last lines, and on top for a thread to notice. */
-enum { END_US = 100 * 1000, NOTICE_US = 50 * 1000 };
+enum { END_US = 500 * 1000, NOTICE_US = 50 * 1000 };
 
 /* A broken pipe and a file beyond its limit are told by errno; their signals must not reach the application. */
 struct held_signals {
