@@ -59,9 +59,10 @@ def logged(calls, event, **fields):
 # ---- SRV records ----
 
 
-# The adaptive policy draws candidates by weight, then takes the faster one: a quarter of the weight is between 1/16 and 7/16 of
-# the calls. The others keep to the weight.
-@pytest.mark.parametrize("policy, least, most", [("round_robin", 2.9, 3.1), ("random", 2.3, 3.9), ("adaptive", 1.1, 18)])
+# The adaptive policy draws candidates by weight, then takes the faster one: a quarter of the weight is at least 1/16 of the calls. If
+# one is found to be slow - twice the latency, on loopback a matter of what else the machine does - up to eight are drawn, and how
+# much it gets has no bound. The others keep to the weight.
+@pytest.mark.parametrize("policy, least, most", [("round_robin", 2.9, 3.1), ("random", 2.3, 3.9), ("adaptive", 0, 18)])
 def test_weights(callers, knot, three, policy, least, most):
     """Three times the weight, more calls; one caller, so that nobody is chosen because the other is busy."""
     light, heavy, _ = three
