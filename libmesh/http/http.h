@@ -171,7 +171,7 @@ int32_t http_stream_open(struct http_conn *conn, struct http_stream *stream, con
 void http_stream_resume(struct http_stream *stream);
 /* The owner has used n bytes of what on_data() gave it (`hold` only). */
 void http_stream_consume(struct http_stream *stream, size_t n);
-/* Ends it unheard: RST_STREAM(CANCEL), at most 30 a second per connection, beyond that its answer is thrown away.
+/* Ends it unheard: RST_STREAM(CANCEL), 300 at once and 30 a second per connection; beyond that its answer is thrown away.
  * The struct may be freed at once. Fine for one that is not open. */
 void http_stream_cancel(struct http_stream *stream);
 
