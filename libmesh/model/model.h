@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "model/routes.h"
 
 /* ---- targets: model/target.c ---- */
 
@@ -312,6 +313,13 @@ bool model_pem_equal(const struct model_pem *a, const struct model_pem *b);
 struct model_entry {
     struct model_cluster *cluster;
     struct model_endpoints *endpoints;
+};
+
+/* A service that a control plane knows, or is known not to know. */
+struct model_service {
+    char *name;
+    struct model_routes *routes; /* NULL: `fault` says why */
+    struct fault fault;
 };
 
 /* One state of everything. */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paths of fields, complaints, and the list of what is not honoured. */
+#include "source/xds/reading.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void ignored_clear(struct ignored *ignored)
+{
+    for (size_t i = 0; i < ignored->n; i++)
+        mem_free(ignored->items[i]);
+    mem_free(ignored->items);
+    *ignored = (struct ignored){ 0 };
+}
+
+bool ignored_equal(const struct ignored *a, const struct ignored *b)
+{
+    if (a->n != b->n || a->left_out != b->left_out)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
+/* ---- the path ---- */
+
+void reading_enter(struct reading *reading, const char *field)
+{
+    reading_enter_item(reading, field, READING_NO_INDEX);
+}
+
+void reading_enter_item(struct reading *reading, const char *field, size_t index)
+{
+    if (reading->depth < READING_DEPTH) {
+        reading->path[reading->depth].field = field;
+        reading->path[reading->depth].index = index;
+    }
+    reading->depth++;
+}
+
+void reading_leave(struct reading *reading)
+{
+    reading->depth--;
+}
+
+static size_t add(char *out, size_t cap, size_t at, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static size_t add(char *out, size_t cap, size_t at, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(out + at, cap - at, format, args);
+    va_end(args);
+    return n < 0 || at + (size_t) n >= cap ? cap - 1 : at + (size_t) n;
+}
+
+static size_t write_path(const struct reading *reading, char *out, size_t cap)
+{
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < reading->depth && i < READING_DEPTH; i++) {
+        at = add(out, cap, at, "%s%.100s", i ? "." : "", reading->path[i].field);
+        if (reading->path[i].index != READING_NO_INDEX)
+            at = add(out, cap, at, "[%zu]", reading->path[i].index);
+    }
+    return at ? add(out, cap, at, ": ") : 0;
+}
+
+static void write_sentence(const struct reading *reading, char out[FAULT_TEXT], const char *format, va_list args)
+{
+    size_t at = write_path(reading, out, FAULT_TEXT);
+
+    vsnprintf(out + at, FAULT_TEXT - at, format, args);
+}
+
+/* ---- complaints ---- */
+
+int32_t reading_wrong(struct reading *reading, const char *format, ...)
+{
+    char text[FAULT_TEXT];
+    va_list args;
+
+    va_start(args, format);
+    write_sentence(reading, text, format, args);
+    va_end(args);
+    return fault_set(reading->fault, MESH_ERR_INVALID, "%s", text);
+}
+
+int32_t reading_no_memory(struct reading *reading)
+{
+    return fault_set(reading->fault, MESH_ERR_NOMEM, "out of memory");
+}
+
+/* ---- what is not honoured ---- */
+
+static bool has(const struct ignored *ignored, const char *text)
+{
+    for (size_t i = 0; i < ignored->n; i++)
+        if (strcmp(ignored->items[i], text) == 0)
+            return true;
+    return false;
+}
+
+static void keep(struct ignored *ignored, const char *text)
+{
+    char **items;
+
+    if (has(ignored, text))
+        return;
+    if (ignored->n >= IGNORED_MOST) {
+        ignored->left_out++;
+        return;
+    }
+    items = mem_realloc(ignored->items, (ignored->n + 1) * sizeof *items);
+    if (!items)
+        return;
+    ignored->items = items;
+    items[ignored->n] = mem_strdup(text);
+    ignored->n += items[ignored->n] != NULL;
+}
+
+void reading_ignored(struct reading *reading, const char *format, ...)
+{
+    char text[FAULT_TEXT];
+    va_list args;
+
+    if (!reading->ignored)
+        return;
+    va_start(args, format);
+    write_sentence(reading, text, format, args);
+    va_end(args);
+    keep(reading->ignored, text);
+}
+
+void reading_unknown(struct reading *reading, const ProtobufCMessage *message)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++)
+        reading_ignored(reading, "field %u of %s is not known to libmesh", message->unknown_fields[i].tag,
+                        message->descriptor->name);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a reader is in a resource: every complaint names the path of the field, and what is there but not honoured is gathered
+ * for the log, `mesh xds lint` and CSDS. Pure. Private to source/xds/. */
+#ifndef SOURCE_XDS_READING_H
+#define SOURCE_XDS_READING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/base.h"
+
+enum { READING_DEPTH = 16, IGNORED_MOST = 64 };
+
+/* What is received and not honoured: sentences that begin with the field's path, each once, at most IGNORED_MOST. Zeroed, then
+ * ignored_clear(). */
+struct ignored {
+    char **items;
+    size_t n;
+    size_t left_out; /* there were more */
+};
+void ignored_clear(struct ignored *ignored);
+bool ignored_equal(const struct ignored *a, const struct ignored *b);
+
+/* On the stack of whoever reads; zeroed but for `fault` and `ignored`. */
+struct reading {
+    struct fault *fault;
+    struct ignored *ignored; /* NULL: nobody wants to know */
+    struct {
+        const char *field; /* constant or as long-lived as the reading */
+        size_t index;      /* READING_NO_INDEX: none */
+    } path[READING_DEPTH];
+    size_t depth;
+};
+#define READING_NO_INDEX ((size_t) -1)
+
+/* Deeper than READING_DEPTH is left out of the path. */
+void reading_enter(struct reading *reading, const char *field);
+void reading_enter_item(struct reading *reading, const char *field, size_t index);
+void reading_leave(struct reading *reading);
+
+/* MESH_ERR_INVALID: "virtual_hosts[0].routes[2].match: " and the words. Texts of the peer are the caller's to cut ("%.100s"). */
+int32_t reading_wrong(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int32_t reading_no_memory(struct reading *reading);
+/* Not honoured: "common_lb_config.hash_balance_factor: " and why. Lack of memory is passed over: a list for people. */
+void reading_ignored(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Fields of `message` that libmesh does not read, by their numbers; not those of the messages in it. */
+void reading_unknown(struct reading *reading, const ProtobufCMessage *message);
+
+#endif
