@@ -287,7 +287,8 @@ struct policy_tls {
 /* A cluster's configuration, endpoints apart. */
 struct model_cluster {
     _Atomic uint32_t refs;
-    char *name;
+    char *name;        /* the key of it: "users", "xds:users" */
+    const char *label; /* for logs and people: "users"; in `name` */
     enum model_protocol protocol;
     char *authority; /* of requests that set none: the target's host[:port], or the name */
     char *proxy;     /* NULL: none; "http://proxy:3128" */
@@ -329,14 +330,19 @@ struct model_snapshot {
     const char *zone; /* where this process runs; "" unknown. Owned */
     size_t n;
     struct model_entry *entries; /* sorted by cluster name */
+    size_t n_services;
+    struct model_service *services; /* those of a control plane, sorted by name */
 };
 
 /* Takes references on what the entries hold. NULL: out of memory. */
 struct model_snapshot *model_snapshot_new(uint64_t version, const char *zone, const struct model_entry *entries,
                                           size_t n);
+/* Before publishing: what a control plane knows. Names are copied, references taken. False: out of memory. */
+bool model_snapshot_add_services(struct model_snapshot *snapshot, const struct model_service *services, size_t n);
 struct model_snapshot *model_snapshot_ref(struct model_snapshot *snapshot);
 void model_snapshot_unref(struct model_snapshot *snapshot);
 /* NULL: no such cluster. */
 const struct model_entry *model_snapshot_find(const struct model_snapshot *snapshot, const char *cluster);
+const struct model_service *model_snapshot_service(const struct model_snapshot *snapshot, const char *service);
 
 #endif

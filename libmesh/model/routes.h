@@ -23,9 +23,9 @@ enum match_kind {
     MATCH_PREFIX,
     MATCH_SUFFIX,
     MATCH_CONTAINS,
-    MATCH_REGEX,   /* the whole text */
-    MATCH_PRESENT, /* headers and query parameters only, as the following */
-    MATCH_RANGE,   /* a whole number, `from` <= it < `to` */
+    MATCH_REGEX,       /* the whole text */
+    MATCH_PRESENT,     /* headers and query parameters only, as the following */
+    MATCH_RANGE,       /* a whole number, `from` <= it < `to` */
     MATCH_PATH_PREFIX, /* paths only: exact, or followed by "/" */
 };
 
@@ -58,9 +58,9 @@ struct route_fraction {
 /* ---- what is done to a request or an answer ---- */
 
 enum header_action {
-    HEADER_APPEND,         /* a second value, or the first */
+    HEADER_APPEND, /* a second value, or the first */
     HEADER_ADD_IF_ABSENT,
-    HEADER_OVERWRITE,      /* or add */
+    HEADER_OVERWRITE, /* or add */
     HEADER_OVERWRITE_IF_EXISTS,
     HEADER_REMOVE,
 };
@@ -68,14 +68,14 @@ enum header_action {
 /* A piece of a header's value: text, or a variable of Envoy's that a client knows. */
 enum value_part_kind {
     VALUE_TEXT,
-    VALUE_REQUEST_HEADER, /* %REQ(name?alternative):most%; also ":path", ":method", ":authority" */
+    VALUE_REQUEST_HEADER,  /* %REQ(name?alternative):most%; also ":path", ":method", ":authority" */
     VALUE_RESPONSE_HEADER, /* %RESP(...)%; of answers only */
-    VALUE_CLUSTER,        /* %UPSTREAM_CLUSTER% */
-    VALUE_HOSTNAME,       /* %HOSTNAME%: of this machine */
-    VALUE_ENDPOINT,       /* %UPSTREAM_REMOTE_ADDRESS%, %UPSTREAM_HOST% */
-    VALUE_PROTOCOL,       /* %PROTOCOL% */
-    VALUE_START_TIME,     /* %START_TIME%: RFC 3339, milliseconds */
-    VALUE_ROUTE,          /* %ROUTE_NAME% */
+    VALUE_CLUSTER,         /* %UPSTREAM_CLUSTER% */
+    VALUE_HOSTNAME,        /* %HOSTNAME%: of this machine */
+    VALUE_ENDPOINT,        /* %UPSTREAM_REMOTE_ADDRESS%, %UPSTREAM_HOST% */
+    VALUE_PROTOCOL,        /* %PROTOCOL% */
+    VALUE_START_TIME,      /* %START_TIME%: RFC 3339, milliseconds */
+    VALUE_ROUTE,           /* %ROUTE_NAME% */
 };
 
 struct value_part {
@@ -127,8 +127,8 @@ struct route_reset_header {
 
 /* Local rate limit of Envoy's filter: a bucket that all requests of the client share. */
 struct route_limit {
-    uint32_t bucket;    /* index into model_routes.buckets */
-    uint16_t status;    /* of the answer that whoever is refused gets: 429 */
+    uint32_t bucket; /* index into model_routes.buckets */
+    uint16_t status; /* of the answer that whoever is refused gets: 429 */
     struct route_fraction enabled, enforced;
 };
 
@@ -139,7 +139,7 @@ struct route_fault {
     uint16_t abort_status; /* HTTP; 0: grpc_status */
     uint32_t abort_grpc;
     struct route_fraction delay_fraction, abort_fraction;
-    const char *cluster;   /* only requests that go there; NULL: any */
+    const char *cluster; /* only requests that go there; NULL: any */
     size_t n_headers;
     struct match_header *headers; /* only requests with all of these */
     uint32_t most_active;         /* at once; UINT32_MAX: any number */
@@ -149,8 +149,8 @@ struct route_mirror {
     const char *cluster;        /* key of it; NULL: by header */
     const char *cluster_header; /* its value is the name */
     struct route_fraction fraction;
-    bool keep_host;             /* else "-shadow" is appended */
-    const char *host;           /* NULL: the request's */
+    bool keep_host;   /* else "-shadow" is appended */
+    const char *host; /* NULL: the request's */
 };
 
 /* "envoy.lb": which endpoints may serve it. Sorted by key. The value is the JSON of the metadata's value. */
@@ -164,10 +164,10 @@ struct route_subset {
 
 struct route_rules {
     bool has_timeout, has_idle;
-    uint64_t timeout_us; /* whole request; 0: none */
-    uint64_t idle_us;    /* silence of a stream; 0: any */
-    bool has_grpc_max;   /* a gRPC call's own timeout counts, up to ... */
-    uint64_t grpc_max_us; /* ... this; 0: whatever it is */
+    uint64_t timeout_us;        /* whole request; 0: none */
+    uint64_t idle_us;           /* silence of a stream; 0: any */
+    bool has_grpc_max;          /* a gRPC call's own timeout counts, up to ... */
+    uint64_t grpc_max_us;       /* ... this; 0: whatever it is */
     struct policy_retry *retry; /* NULL: the cluster's; budget_* are never read from here */
     size_t n_retry_headers, n_retry_request_headers, n_reset_headers;
     struct match_header *retry_headers;         /* of answers: retried as listed statuses are */
@@ -176,7 +176,7 @@ struct route_rules {
     uint64_t reset_most_us;
     uint64_t per_try_idle_us; /* 0: none */
     bool hedge_on_per_try_timeout;
-    bool is_critical; /* priority HIGH: the breaker's high_ limits, as CRITICALITY_CRITICAL_PLUS */
+    bool is_critical;   /* priority HIGH: the breaker's high_ limits, as CRITICALITY_CRITICAL_PLUS */
     bool attempt_count; /* x-envoy-attempt-count is sent */
     size_t n_hash;
     struct route_hash *hash; /* none: the cluster's */
@@ -191,11 +191,11 @@ struct route_rules {
 /* ---- where it goes ---- */
 
 struct route_target {
-    const char *cluster;        /* key, "xds:" in front; NULL: by header */
-    const char *cluster_header; /* its value is the cluster's name */
-    uint32_t weight;            /* of `total_weight` */
-    const char *host;           /* NULL: not rewritten here */
-    struct route_subset subset; /* joined with the route's */
+    const char *cluster;                                     /* key, "xds:" in front; NULL: by header */
+    const char *cluster_header;                              /* its value is the cluster's name */
+    uint32_t weight;                                         /* of `total_weight` */
+    const char *host;                                        /* NULL: not rewritten here */
+    struct route_subset subset;                              /* joined with the route's */
     struct header_changes request_changes, response_changes; /* all levels */
 };
 
@@ -277,15 +277,15 @@ struct model_routes {
     const char *name;         /* of the route configuration */
     const char *version;      /* of the control plane, shown */
     bool from_api_listener;
-    bool ignore_port;      /* in hosts */
+    bool ignore_port;            /* in hosts */
     bool ignore_path_parameters; /* ";..." */
-    uint64_t idle_us;      /* of streams, where no route says; UINT64_MAX: not said */
+    uint64_t idle_us;            /* of streams, where no route says; UINT64_MAX: not said */
     size_t n_hosts;
     struct route_host *hosts;
     size_t n_buckets;
     struct route_bucket *buckets;
     size_t n_clusters;
-    const char **clusters; /* keys of all clusters that may be needed, each once, sorted */
+    const char **clusters;    /* keys of all clusters that may be needed, each once, sorted */
     struct route_host *usual; /* the virtual host of the service's own name; NULL: none */
     struct map domains;       /* exact domains: struct route_host */
     struct arena *arena;

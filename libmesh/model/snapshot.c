@@ -19,6 +19,7 @@ struct model_cluster *model_cluster_new(const char *name)
         mem_free(cluster);
         return NULL;
     }
+    cluster->label = cluster->name;
     return cluster;
 }
 
@@ -138,6 +139,41 @@ struct model_snapshot *model_snapshot_new(uint64_t version, const char *zone, co
     return snapshot;
 }
 
+static int by_service(const void *a, const void *b)
+{
+    return strcmp(((const struct model_service *) a)->name, ((const struct model_service *) b)->name);
+}
+
+static void free_services(struct model_service *services, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        mem_free(services[i].name);
+        model_routes_unref(services[i].routes);
+    }
+    mem_free(services);
+}
+
+bool model_snapshot_add_services(struct model_snapshot *snapshot, const struct model_service *services, size_t n)
+{
+    struct model_service *copies = n > 0 ? mem_array(n, sizeof *copies) : NULL;
+
+    if (n > 0 && !copies)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        copies[i] = (struct model_service){ .name = mem_strdup(services[i].name), .fault = services[i].fault };
+        if (!copies[i].name) {
+            free_services(copies, i);
+            return false;
+        }
+        copies[i].routes = model_routes_ref(services[i].routes);
+    }
+    if (n > 1)
+        qsort(copies, n, sizeof *copies, by_service);
+    snapshot->services = copies;
+    snapshot->n_services = n;
+    return true;
+}
+
 struct model_snapshot *model_snapshot_ref(struct model_snapshot *snapshot)
 {
     if (snapshot)
@@ -153,6 +189,7 @@ void model_snapshot_unref(struct model_snapshot *snapshot)
         model_cluster_unref(snapshot->entries[i].cluster);
         model_endpoints_unref(snapshot->entries[i].endpoints);
     }
+    free_services(snapshot->services, snapshot->n_services);
     mem_free((char *) snapshot->zone);
     mem_free(snapshot->entries);
     mem_free(snapshot);
@@ -168,4 +205,16 @@ const struct model_entry *model_snapshot_find(const struct model_snapshot *snaps
     if (snapshot->n == 0)
         return NULL;
     return bsearch(cluster, snapshot->entries, snapshot->n, sizeof *snapshot->entries, compare_name);
+}
+
+static int compare_service(const void *name, const void *service)
+{
+    return strcmp(name, ((const struct model_service *) service)->name);
+}
+
+const struct model_service *model_snapshot_service(const struct model_snapshot *snapshot, const char *service)
+{
+    if (snapshot->n_services == 0)
+        return NULL;
+    return bsearch(service, snapshot->services, snapshot->n_services, sizeof *snapshot->services, compare_service);
 }
