@@ -12,7 +12,7 @@ if(MESH_SANITIZE)
 endif()
 
 file(GLOB helper_sources CONFIGURE_DEPENDS tests/*.c tests/support/*.c tests/component/*.c tests/sim/*.c
-     tests/unit/*/*.c)
+     tests/unit/*/*.c tests/unit/*/*/*.c)
 set(test_sources ${helper_sources})
 list(FILTER test_sources INCLUDE REGEX "_test\\.c$")
 list(FILTER helper_sources EXCLUDE REGEX "_test\\.c$")

@@ -91,6 +91,19 @@ int32_t reading_wrong(struct reading *reading, const char *format, ...)
     return fault_set(reading->fault, MESH_ERR_INVALID, "%s", text);
 }
 
+int32_t reading_wrong_at(struct reading *reading, const char *field, const char *format, ...)
+{
+    char text[FAULT_TEXT];
+    va_list args;
+
+    reading_enter(reading, field);
+    va_start(args, format);
+    write_sentence(reading, text, format, args);
+    va_end(args);
+    reading_leave(reading);
+    return fault_set(reading->fault, MESH_ERR_INVALID, "%s", text);
+}
+
 int32_t reading_no_memory(struct reading *reading)
 {
     return fault_set(reading->fault, MESH_ERR_NOMEM, "out of memory");
@@ -137,9 +150,65 @@ void reading_ignored(struct reading *reading, const char *format, ...)
     keep(reading->ignored, text);
 }
 
+void reading_ignored_at(struct reading *reading, const char *field, const char *format, ...)
+{
+    char text[FAULT_TEXT];
+    va_list args;
+
+    if (!reading->ignored)
+        return;
+    reading_enter(reading, field);
+    va_start(args, format);
+    write_sentence(reading, text, format, args);
+    va_end(args);
+    reading_leave(reading);
+    keep(reading->ignored, text);
+}
+
 void reading_unknown(struct reading *reading, const ProtobufCMessage *message)
 {
     for (unsigned i = 0; i < message->n_unknown_fields; i++)
         reading_ignored(reading, "field %u of %s is not known to libmesh", message->unknown_fields[i].tag,
                         message->descriptor->name);
+}
+
+static const void *member_of(const ProtobufCMessage *message, size_t offset)
+{
+    return (const uint8_t *) message + offset;
+}
+
+/* How many messages stand in the field, and where; of a oneof only what was chosen. */
+static size_t messages_in(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+                          ProtobufCMessage *const **out)
+{
+    const void *member = member_of(message, field->offset);
+
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+        return 0;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        *out = *(ProtobufCMessage *const *const *) member;
+        return *(const size_t *) member_of(message, field->quantifier_offset);
+    }
+    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
+        *(const uint32_t *) member_of(message, field->quantifier_offset) != field->id)
+        return 0;
+    *out = member;
+    return **out ? 1 : 0;
+}
+
+/* As deep as messages are, which wire_scan() limits. */
+void reading_unknown_within(struct reading *reading, const ProtobufCMessage *message)
+{
+    reading_unknown(reading, message);
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        ProtobufCMessage *const *inner = NULL;
+        size_t n = messages_in(message, field, &inner);
+
+        for (size_t k = 0; k < n; k++) {
+            reading_enter_item(reading, field->name, field->label == PROTOBUF_C_LABEL_REPEATED ? k : READING_NO_INDEX);
+            reading_unknown_within(reading, inner[k]);
+            reading_leave(reading);
+        }
+    }
 }

@@ -42,10 +42,17 @@ void reading_leave(struct reading *reading);
 
 /* MESH_ERR_INVALID: "virtual_hosts[0].routes[2].match: " and the words. Texts of the peer are the caller's to cut ("%.100s"). */
 int32_t reading_wrong(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a field of the message at hand. */
+int32_t reading_wrong_at(struct reading *reading, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 int32_t reading_no_memory(struct reading *reading);
 /* Not honoured: "common_lb_config.hash_balance_factor: " and why. Lack of memory is passed over: a list for people. */
 void reading_ignored(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void reading_ignored_at(struct reading *reading, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Fields of `message` that libmesh does not read, by their numbers; not those of the messages in it. */
 void reading_unknown(struct reading *reading, const ProtobufCMessage *message);
+/* The same for `message` and all messages in it; what is in an Any is read on its own. */
+void reading_unknown_within(struct reading *reading, const ProtobufCMessage *message);
 
 #endif
