@@ -32,10 +32,10 @@ static void on_retry(struct loop_later *later)
 static struct retry_case case_of(const struct request *request)
 {
     return (struct retry_case){
-        .policy = &request->conf->policy.retry,
+        .policy = request->rules.retry,
         .made = request->made,
         .most = request->most,
-        .idempotent = request->ask.idempotent,
+        .idempotent = request->ask.idempotent || request->rules.is_obeyed,
         .chained = request->ask.chained,
         .replayable = body_is_replayable(&request->body),
         .refused_before = request->refused_before,
@@ -81,7 +81,7 @@ static uint64_t pause_before(struct request *request, enum retry_answer answer, 
         return c->told.wait_us;
     if (answer == RETRY_FREE && (c->reach == HTTP_REFUSED || request->cluster->n_usable > request->made))
         return 0;
-    return retry_backoff_us(&request->conf->policy.retry, ++request->retries, loop_rand(request->env->loop));
+    return retry_backoff_us(request->rules.retry, ++request->retries, loop_rand(request->env->loop));
 }
 
 static bool try_again(struct request *request, const struct retry_case *c, enum attempt_outcome verdict)
@@ -170,14 +170,14 @@ static bool again_after_answer(struct request *request, int status)
 
 bool again_after_head(struct request *request)
 {
-    if (!retry_looks_at(&request->conf->policy.retry, request->response->status))
+    if (!retry_looks_at(request->rules.retry, request->response->status))
         return false;
     return again_after_answer(request, request->response->status);
 }
 
 bool again_after_trailers(struct request *request)
 {
-    if (request->response->n_trailers == 0 || !retry_looks_at_trailers(&request->conf->policy.retry))
+    if (request->response->n_trailers == 0 || !retry_looks_at_trailers(request->rules.retry))
         return false;
     return again_after_answer(request, 0);
 }
@@ -189,7 +189,7 @@ bool again_after_whole(struct request *request)
 
 bool again_is_usable(const struct request *request, const struct mesh_response *response)
 {
-    struct retry_case c = { .policy = &request->conf->policy.retry, .status = response->status };
+    struct retry_case c = { .policy = request->rules.retry, .status = response->status };
 
     c.told = told_read(response, 0);
     return !retry_wants(&c);

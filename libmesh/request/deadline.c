@@ -85,6 +85,15 @@ uint64_t deadline_limit_us(const struct deadline_asked *asked, uint32_t which)
     return limit;
 }
 
+uint64_t deadline_grpc_us(const struct deadline_asked *asked)
+{
+    uint64_t us = asked->us[1];
+
+    if (!asked->is_grpc || !(asked->found & DEADLINE_GRPC))
+        return DEADLINE_NONE;
+    return us > 0 ? us : 1;
+}
+
 /* ---- writing ---- */
 
 static void write_ms(uint64_t us, char *out)

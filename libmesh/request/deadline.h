@@ -23,6 +23,8 @@ struct deadline_asked {
 void deadline_read(struct deadline_asked *asked, const struct mesh_header *header);
 /* What they leave to the request itself, from its beginning; DEADLINE_NONE: any time. `which`: policy.deadline_headers. */
 uint64_t deadline_limit_us(const struct deadline_asked *asked, uint32_t which);
+/* A gRPC call's own timeout, at least 1; DEADLINE_NONE: it is none, or has none. */
+uint64_t deadline_grpc_us(const struct deadline_asked *asked);
 
 /* An attempt's times. */
 struct deadline_times {

@@ -15,15 +15,15 @@ static bool is_stream(const struct request *request)
 static struct deadline_times times_of(const struct request *request)
 {
     uint64_t now = loop_now_us(request->env->loop);
-    const struct policy *policy = &request->conf->policy;
+    uint32_t try_ms = request->rules.retry->per_try_timeout_ms;
     struct deadline_times times = { now - request->began_us, DEADLINE_NONE, DEADLINE_NONE };
 
     if (is_stream(request))
         return times;
     if (request->ends_us)
         times.left_us = request->ends_us > now ? request->ends_us - now : 0;
-    if (policy->retry.per_try_timeout_ms && !policy->hedge.on_per_try_timeout)
-        times.try_us = policy->retry.per_try_timeout_ms * US_PER_MS;
+    if (try_ms > 0 && !request->rules.hedges_late)
+        times.try_us = try_ms * US_PER_MS;
     return times;
 }
 

@@ -44,6 +44,7 @@ static struct request *new_hedge(struct request *request)
     hedge->cluster = request->cluster;
     cluster_ref(hedge->cluster);
     hedge->conf = model_cluster_ref(request->conf);
+    hedge->rules = request->rules;
     hedge->began_us = request->began_us;
     hedge->ends_us = request->ends_us;
     hedge->most = request->made + 1;
@@ -70,10 +71,10 @@ static void give_up(struct request *hedge, enum attempt_outcome outcome)
 static bool is_fit(const struct request *request)
 {
     bool runs = request->state == REQUEST_OPEN || request->state == REQUEST_READING;
+    bool is_safe = request->ask.idempotent || request->rules.route->hedge_on_per_try_timeout;
 
     return runs && !request->attempt.given_up && !request->hedged && !request->hedged_for &&
-           request->ops->on_head == NULL && request->ask.idempotent && !request->ask.chained &&
-           request->made < request->most;
+           request->ops->on_head == NULL && is_safe && !request->ask.chained && request->made < request->most;
 }
 
 static bool is_worth_it(struct request *request)

@@ -225,19 +225,19 @@ static void on_try_timeout(struct loop_timer *timer)
     enum http_reach reach = request->attempt.stream.sent ? HTTP_MAYBE : HTTP_NOT_SENT;
     struct fault fault;
 
-    if (request->conf->policy.hedge.on_per_try_timeout) {
+    if (request->rules.hedges_late) {
         hedge_now(request);
         return;
     }
     fault_set(&fault, MESH_ERR_TIMEOUT, "no answer within retry.per_try_timeout_ms %u",
-              request->conf->policy.retry.per_try_timeout_ms);
+              request->rules.retry->per_try_timeout_ms);
     request_attempt_failed(request, MESH_ERR_TIMEOUT, reach, &fault);
 }
 
 static void on_idle(struct loop_timer *timer)
 {
     struct request *request = CONTAINER_OF(timer, struct request, pause);
-    uint64_t limit = request->conf->policy.stream_idle_ms * US_PER_MS;
+    uint64_t limit = request->rules.idle_us;
     uint64_t now = loop_now_us(request->env->loop);
 
     if (now - request->heard_us < limit) {
@@ -249,7 +249,7 @@ static void on_idle(struct loop_timer *timer)
 
 void request_attempt_opened(struct request *request)
 {
-    uint32_t try_ms = request->conf->policy.retry.per_try_timeout_ms;
+    uint32_t try_ms = request->rules.retry->per_try_timeout_ms;
 
     request_set_state(request, REQUEST_OPEN);
     endpoint_connected(request->attempt.endpoint);
@@ -262,7 +262,7 @@ void request_attempt_opened(struct request *request)
 
 void request_attempt_head(struct request *request, bool end)
 {
-    uint64_t idle_ms = request->conf->policy.stream_idle_ms;
+    uint64_t idle_us = request->rules.idle_us;
     enum attempt_outcome outcome;
 
     (void) end;
@@ -283,8 +283,8 @@ void request_attempt_head(struct request *request, bool end)
         endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.opened_us);
     loop_timer_cancel(request->env->loop, &request->deadline);
     loop_timer_cancel(request->env->loop, &request->pause);
-    if (idle_ms > 0)
-        request_pause(request, on_idle, request->heard_us + idle_ms * US_PER_MS);
+    if (idle_us > 0)
+        request_pause(request, on_idle, request->heard_us + idle_us);
     request->ops->on_head(request);
 }
 
@@ -364,11 +364,11 @@ void request_begin_attempt(struct request *request)
 
 static void set_deadline(struct request *request)
 {
-    uint64_t ms = request->ask.timeout_ms ? request->ask.timeout_ms : request->conf->policy.timeout_ms;
+    uint64_t us = request->ask.timeout_ms ? request->ask.timeout_ms * US_PER_MS : request->rules.timeout_us;
     uint64_t limit = deadline_limit_us(&request->ask.deadline, request->conf->policy.deadline_headers);
 
-    if (ms > 0 && ms * US_PER_MS < limit)
-        limit = ms * US_PER_MS;
+    if (us > 0 && us < limit)
+        limit = us;
     if (limit == DEADLINE_NONE)
         return;
     request->ends_us = request->began_us + limit;
@@ -395,7 +395,8 @@ static void settle_in(struct request *request, struct cluster *cluster)
 
     request->cluster = cluster;
     request->conf = model_cluster_ref(cluster->conf);
-    request->most = request->ask.max_attempts ? request->ask.max_attempts : policy->retry.attempts;
+    request->rules = rules_choose(policy, NULL, NULL, &request->ask.deadline);
+    request->most = request->ask.max_attempts ? request->ask.max_attempts : request->rules.retry->attempts;
     set_deadline(request);
     request->admission.criticality = request->ask.has_criticality ? request->ask.criticality : policy->criticality;
     request->admission.ends_us = request->ends_us;

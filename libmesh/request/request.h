@@ -18,6 +18,7 @@
 #include "request/body.h"
 #include "request/deadline.h"
 #include "request/response.h"
+#include "request/rules.h"
 #include "request/trace.h"
 #include "route/route.h"
 
@@ -103,6 +104,7 @@ struct request {
     enum request_state state;
     struct cluster *cluster;    /* a reference */
     struct model_cluster *conf; /* a reference: the policy it began with */
+    struct rules rules;         /* once the cluster is known */
     struct cluster_waiter waiter;
     struct admission admission;
     struct attempt attempt;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choosing between route and cluster. */
+#include "request/rules.h"
+
+static const struct route_rules no_rules;
+
+static uint64_t choose_timeout(const struct policy *policy, const struct route_rules *route,
+                               const struct deadline_asked *asked)
+{
+    uint64_t asked_us = route->has_grpc_max ? deadline_grpc_us(asked) : DEADLINE_NONE;
+
+    if (asked_us != DEADLINE_NONE)
+        return route->grpc_max_us && route->grpc_max_us < asked_us ? route->grpc_max_us : asked_us;
+    return route->has_timeout ? route->timeout_us : policy->timeout_ms * US_PER_MS;
+}
+
+static uint64_t choose_idle(const struct policy *policy, const struct model_routes *routes,
+                            const struct route_rules *route)
+{
+    if (route->has_idle)
+        return route->idle_us;
+    return routes && routes->idle_us != UINT64_MAX ? routes->idle_us : policy->stream_idle_ms * US_PER_MS;
+}
+
+struct rules rules_choose(const struct policy *policy, const struct model_routes *routes, const struct route *route,
+                          const struct deadline_asked *asked)
+{
+    const struct route_rules *rules = route ? &route->rules : &no_rules;
+
+    return (struct rules){
+        .retry = rules->retry ? rules->retry : &policy->retry,
+        .route = rules,
+        .is_obeyed = rules->retry != NULL,
+        .hedges_late = policy->hedge.on_per_try_timeout || rules->hedge_on_per_try_timeout,
+        .timeout_us = choose_timeout(policy, rules, asked),
+        .idle_us = choose_idle(policy, routes, rules),
+    };
+}
