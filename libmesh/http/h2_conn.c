@@ -454,6 +454,7 @@ static void init(struct h2_conn *conn, struct loop *loop)
     conn->goaway_code = H2_NO_GOAWAY;
     conn->idle_since_us = now;
     conn->silence.limit_us = conn->base.conf.silence_us;
+    conn->silence.answer_us = conn->base.conf.answer_us;
     h2_silence_heard(&conn->silence, now);
     h2_guard_init(&conn->guard, now);
     conn->guard.arrival = h2_ended_arrival;

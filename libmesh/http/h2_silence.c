@@ -25,12 +25,18 @@ void h2_silence_pinged(struct h2_silence *silence, uint64_t now_us)
 
 static bool may_ping(const struct h2_silence *silence, uint64_t useful)
 {
-    return silence->pings < H2_SILENCE_PINGS || useful != silence->useful;
+    return silence->pings < H2_SILENCE_PINGS || useful != silence->useful ||
+           silence->limit_us >= H2_SILENCE_HARMLESS_US;
 }
 
 static bool passed(const struct h2_silence *silence, uint64_t from_us, uint64_t now_us)
 {
     return now_us >= from_us && now_us - from_us >= silence->limit_us;
+}
+
+static uint64_t answer_limit(const struct h2_silence *silence)
+{
+    return silence->answer_us ? silence->answer_us : silence->limit_us;
 }
 
 enum h2_silence_step h2_silence_check(struct h2_silence *silence, uint64_t now_us, bool busy, uint64_t useful,
@@ -44,15 +50,17 @@ enum h2_silence_step h2_silence_check(struct h2_silence *silence, uint64_t now_u
         return H2_SILENCE_REST;
     *next_us = now_us + silence->limit_us;
     if (silence->pinged_us) {
-        if (passed(silence, silence->pinged_us, now_us))
-            return H2_SILENCE_CLOSE;
-        *next_us = silence->pinged_us + silence->limit_us;
+        *next_us = silence->pinged_us + answer_limit(silence);
+        return now_us >= *next_us ? H2_SILENCE_CLOSE : H2_SILENCE_WAIT;
+    }
+    if (!passed(silence, silence->since_us, now_us)) {
+        *next_us = silence->since_us + silence->limit_us;
         return H2_SILENCE_WAIT;
     }
-    if (passed(silence, silence->since_us, now_us))
-        return may_ping(silence, useful) ? H2_SILENCE_PING : H2_SILENCE_ASK_KERNEL;
-    *next_us = silence->since_us + silence->limit_us;
-    return H2_SILENCE_WAIT;
+    if (!may_ping(silence, useful))
+        return H2_SILENCE_ASK_KERNEL;
+    *next_us = now_us + answer_limit(silence);
+    return H2_SILENCE_PING;
 }
 
 bool h2_silence_is(const struct h2_silence *silence, uint64_t now_us, bool busy, uint64_t useful)

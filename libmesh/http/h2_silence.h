@@ -5,8 +5,8 @@
  *     ↑                                                        │
  *     └──────────────────────── any byte ──────────────────────┘
  *
- * gRPC servers close a connection at the third PING between two of their HEADERS or DATA frames, so after two there is no
- * PING until the peer has sent one. Then only a request that was opened since the last byte makes the connection silent,
+ * gRPC servers close a connection at the third PING between two of their HEADERS or DATA frames that comes within five minutes of
+ * the one before, so after two there is no PING until the peer has sent one, unless they are so rare anyway. Then only a request that was opened since the last byte makes the connection silent,
  * and only the kernel (bytes that the peer's host never acknowledged) makes it close: a long-lived idle stream does neither. */
 #ifndef HTTP_H2_SILENCE_H
 #define HTTP_H2_SILENCE_H
@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 enum { H2_SILENCE_PINGS = 2 };
+/* PINGs that are at least so far apart no gRPC server minds. */
+#define H2_SILENCE_HARMLESS_US UINT64_C(300000000)
 
 enum h2_silence_step {
     H2_SILENCE_REST,       /* nothing in flight, or no limit: no timer */
@@ -26,6 +28,7 @@ enum h2_silence_step {
 
 struct h2_silence {
     uint64_t limit_us;  /* 0: never silent */
+    uint64_t answer_us; /* for the answer to a PING; 0: limit_us */
     uint64_t since_us;  /* last byte, or the moment when work began after none was in flight */
     uint64_t asked_us;  /* first request opened since the last byte; 0: none */
     uint64_t pinged_us; /* when the PING was sent that nothing has answered yet; 0: none */

@@ -108,6 +108,7 @@ struct http_conn_conf {
     uint64_t age_us;           /* drains after so long; 0: never */
     uint64_t silence_us;     /* work in flight and no byte for so long: PING; again so long without answer: closed. The
                                     owner raises it with http_conn_set_silence(). 0: never */
+    uint64_t answer_us;      /* how long the answer to such a PING may take; 0: silence_us */
     struct observe *observe; /* where events go; may be NULL */
     const char *cluster;     /* for events; borrowed for the connection's life */
 };
@@ -129,6 +130,31 @@ struct http_conn {
 /* HTTP/2 on a stream just dialled, which the connection owns from now on, on failure too. Sends the preface at once. */
 int32_t http_conn_h2(struct loop *loop, const struct http_conn_conf *conf, struct net_stream *stream,
                      const struct http_conn_ops *ops, void *owner, struct http_conn **out, struct fault *fault);
+
+/* ---- from addresses to an HTTP/2 connection that can be used: http/connect.c ---- */
+
+struct http_connect;
+
+struct http_connect_conf {
+    struct net_dial_conf dial; /* timeout_us: of dialling, and once more of waiting for the peer's SETTINGS */
+    struct http_conn_conf conn;
+    const struct http_conn_ops *ops; /* the connection's, with `user` as its owner, from on_done on */
+};
+
+struct http_connected {
+    struct http_conn *conn;    /* yours, with room for streams; NULL: not connected, */
+    const struct fault *fault; /* this is why; borrowed for the call */
+    bool speaks_http1;         /* it was connected, but the peer does not offer HTTP/2 by ALPN */
+};
+typedef void (*http_connected_fn)(void *user, const struct http_connected *result);
+
+/* on_done comes exactly once, unless cancelled, never from within this call; what stands for the attempt is freed before it.
+ * As net_dial_start(): MESH_ERR_INVALID, MESH_ERR_NOMEM. */
+int32_t http_connect_start(struct loop *loop, const struct http_connect_conf *conf, http_connected_fn on_done,
+                           void *user, struct http_connect **out);
+void http_connect_cancel(struct http_connect *connect); /* NULL is fine */
+
+/* ---- */
 
 /* HTTP/1.1 to one endpoint: one object stands for up to max_connections sockets, which libcurl keeps. */
 struct http_h1_conf {

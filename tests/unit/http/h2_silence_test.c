@@ -77,6 +77,33 @@ static void test_unanswered_ping(void **state)
     step(&s, LIMIT / 2, H2_SILENCE_CLOSE, true);
 }
 
+static void test_an_answer_may_have_a_time_of_its_own(void **state)
+{
+    struct scene s = begin();
+
+    (void) state;
+    s.silence.answer_us = LIMIT / 10;
+    ask(&s);
+    step(&s, LIMIT, H2_SILENCE_PING, true);
+    assert_int_equal(s.next, s.now + LIMIT / 10);
+    step(&s, LIMIT / 10 - 1, H2_SILENCE_WAIT, true);
+    assert_int_equal(s.next, s.now + 1);
+    step(&s, 1, H2_SILENCE_CLOSE, true);
+}
+
+static void test_rare_pings_are_not_counted(void **state)
+{
+    struct scene s = begin();
+
+    (void) state;
+    s.silence.limit_us = H2_SILENCE_HARMLESS_US;
+    ask(&s);
+    for (int i = 0; i < 300; i++) {
+        step(&s, H2_SILENCE_HARMLESS_US, H2_SILENCE_PING, true);
+        hear(&s);
+    }
+}
+
 static void test_more_requests_do_not_put_it_off(void **state)
 {
     struct scene s = begin();
@@ -148,6 +175,8 @@ int main(void)
         cmocka_unit_test(test_rest),
         cmocka_unit_test(test_silence_is_counted_from_the_beginning_of_work),
         cmocka_unit_test(test_unanswered_ping),
+        cmocka_unit_test(test_an_answer_may_have_a_time_of_its_own),
+        cmocka_unit_test(test_rare_pings_are_not_counted),
         cmocka_unit_test(test_more_requests_do_not_put_it_off),
         cmocka_unit_test(test_a_byte_clears_everything),
         cmocka_unit_test(test_a_ping_outlives_its_work),
