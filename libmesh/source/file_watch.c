@@ -51,7 +51,7 @@ struct file_look file_look(const char *path)
     return now;
 }
 
-static bool same_look(const struct file_look *a, const struct file_look *b)
+bool file_look_equal(const struct file_look *a, const struct file_look *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size == b->size &&
            a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
@@ -76,7 +76,7 @@ static void on_still(struct loop_timer *timer)
     struct file_look now = file_look(watch->path);
 
     watch->burst_began_us = 0;
-    if (same_look(&now, &watch->seen))
+    if (file_look_equal(&now, &watch->seen))
         return;
     watch->seen = now;
     watch->on_change(watch->user);
@@ -144,7 +144,7 @@ static void on_poll(struct loop_timer *timer)
 
     watch_folder(watch);
     plan_poll(watch);
-    if (!same_look(&now, &watch->seen) && watch->burst_began_us == 0)
+    if (!file_look_equal(&now, &watch->seen) && watch->burst_began_us == 0)
         burst(watch);
 }
 

@@ -4,6 +4,7 @@
 #ifndef SOURCE_FILE_WATCH_H
 #define SOURCE_FILE_WATCH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -20,6 +21,7 @@ struct file_look {
 };
 
 struct file_look file_look(const char *path);
+bool file_look_equal(const struct file_look *a, const struct file_look *b);
 
 /* `seen` is how the file looked when it was read last: a change since then counts. on_change comes once for each burst of changes,
  * when the file has been still for 100 ms or has changed for a second; also when the file disappears. Without inotify (its limits
