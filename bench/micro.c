@@ -161,8 +161,7 @@ static struct model_endpoints *make_set(uint32_t n, uint32_t n_zones, unsigned g
         endpoint->addr.ip[1] = (uint8_t) (number >> 16);
         endpoint->addr.ip[2] = (uint8_t) (number >> 8);
         endpoint->addr.ip[3] = (uint8_t) number;
-        endpoint->zone = model_endpoints_text(set, zones[i % n_zones], 6);
-        need(endpoint->zone != NULL, "no memory");
+        need(model_endpoints_place(set, endpoint, zones[i % n_zones], 0), "no memory");
     }
     return set;
 }

@@ -11,7 +11,7 @@
 #include "base/map.h"
 #include "base/text.h"
 
-_Static_assert(sizeof(struct addr) == 32, "a million endpoints pay for every byte");
+_Static_assert(sizeof(struct addr) == 24, "a million endpoints pay for every byte");
 
 static bool parse_ip(struct addr *addr, const char *text, size_t len)
 {

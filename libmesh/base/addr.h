@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an endpoint listens: an IPv4 or IPv6 address with a port, or a unix socket's path. 32 bytes, compared by value. */
+/* Where an endpoint listens: an IPv4 or IPv6 address with a port, or a unix socket's path. 24 bytes, compared by value. */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 
@@ -15,8 +15,10 @@ struct addr {
     uint8_t family;   /* enum addr_family */
     uint16_t port;    /* host byte order; 0 for ADDR_UNIX */
     uint32_t scope;   /* IPv6 link-local interface */
-    uint8_t ip[16];   /* network byte order; the first 4 for ADDR_IPV4 */
-    const char *path; /* ADDR_UNIX: borrowed from whoever made the address, as long as the address lives */
+    union {
+        uint8_t ip[16];   /* network byte order; the first 4 for ADDR_IPV4, the rest is zero */
+        const char *path; /* ADDR_UNIX: borrowed from whoever made the address, as long as the address lives */
+    };
 };
 
 /* Longest text of an address, the final NUL included. */

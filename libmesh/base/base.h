@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/list.h"
+#include "base/lookup.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"

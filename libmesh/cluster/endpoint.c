@@ -26,9 +26,12 @@ static size_t path_size(const struct addr *addr)
     return addr->family == ADDR_UNIX ? strlen(addr->path) + 1 : 0;
 }
 
-struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoint *model, const char *address)
+struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoints *set,
+                              const struct model_endpoint *model, const char *address)
 {
-    size_t texts = strlen(model->zone) + strlen(model->hostname) + 2 + path_size(&model->addr);
+    const char *zone = model_endpoint_locality(set, model)->label;
+    const struct model_rare *rare = model_endpoint_rare(set, model);
+    size_t texts = strlen(zone) + strlen(rare->hostname) + 2 + path_size(&model->addr);
     struct endpoint *endpoint = mem_zalloc(sizeof *endpoint + texts);
     char *at;
 
@@ -41,13 +44,13 @@ struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoi
     }
     endpoint->cluster = cluster;
     endpoint->address = endpoint->stats->address;
-    at = put_text(endpoint->texts, model->zone, &endpoint->zone);
-    at = put_text(at, model->hostname, &endpoint->hostname);
+    at = put_text(endpoint->texts, zone, &endpoint->zone);
+    at = put_text(at, rare->hostname, &endpoint->hostname);
     endpoint->addrs[0] = model->addr;
     put_path(at, &endpoint->addrs[0]);
-    endpoint->addrs[1] = model->alternative;
-    endpoint->n_addrs = model->alternative.family == ADDR_NONE ? 1 : 2;
-    endpoint_adopt(endpoint, model);
+    endpoint->addrs[1] = rare->alternative;
+    endpoint->n_addrs = rare->alternative.family == ADDR_NONE ? 1 : 2;
+    endpoint_adopt(endpoint, set, model);
     return endpoint;
 }
 
@@ -65,18 +68,21 @@ void endpoint_free(struct endpoint *endpoint)
     mem_free(endpoint);
 }
 
-bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoint *model)
+bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model)
 {
+    const struct model_rare *rare = model_endpoint_rare(set, model);
+
     return addr_equal(&endpoint->addrs[0], &model->addr) &&
-           (endpoint->n_addrs == 1 ? model->alternative.family == ADDR_NONE
-                                   : addr_equal(&endpoint->addrs[1], &model->alternative)) &&
-           strcmp(endpoint->zone, model->zone) == 0 && strcmp(endpoint->hostname, model->hostname) == 0;
+           (endpoint->n_addrs == 1 ? rare->alternative.family == ADDR_NONE
+                                   : addr_equal(&endpoint->addrs[1], &rare->alternative)) &&
+           strcmp(endpoint->zone, model_endpoint_locality(set, model)->label) == 0 &&
+           strcmp(endpoint->hostname, rare->hostname) == 0;
 }
 
-void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoint *model)
+void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model)
 {
     endpoint->weight = model->weight;
-    endpoint->priority = model->priority;
+    endpoint->priority = model_endpoint_locality(set, model)->priority;
     endpoint->stats->balance.weight = model->weight;
 }
 

@@ -16,11 +16,11 @@ static int32_t add_new_ones(struct cluster *cluster, const struct model_endpoint
 
         addr_format(&model->addr, address);
         endpoint = map_get_text(known, address);
-        if (endpoint && endpoint_is(endpoint, model)) {
+        if (endpoint && endpoint_is(endpoint, set, model)) {
             endpoint->seen = true;
             continue;
         }
-        endpoint = endpoint_new(cluster, model, address);
+        endpoint = endpoint_new(cluster, set, model, address);
         if (!endpoint)
             return MESH_ERR_NOMEM;
         list_push_back(fresh, &endpoint->link);
@@ -50,7 +50,7 @@ static void line_up(struct cluster *cluster, const struct model_endpoints *set, 
         struct endpoint *endpoint = map_get_text(known, addr_format(&set->endpoints[i].addr, address));
 
         if (endpoint && endpoint->seen)
-            endpoint_adopt(endpoint, &set->endpoints[i]);
+            endpoint_adopt(endpoint, set, &set->endpoints[i]);
         else
             endpoint = CONTAINER_OF(fresh->next, struct endpoint, link);
         endpoint->seen = true;

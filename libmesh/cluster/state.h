@@ -13,11 +13,12 @@ struct endpoint_stats *cluster_stats_get(struct cluster_shared *shared, const ch
 void cluster_stats_put(struct cluster_shared *shared, struct endpoint_stats *stats);
 
 /* endpoint.c */
-struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoint *model, const char *address);
+struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoints *set,
+                              const struct model_endpoint *model, const char *address);
 void endpoint_free(struct endpoint *endpoint);
-bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoint *model);
+bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model);
 /* Weight and priority may change while it stays the same endpoint. */
-void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoint *model);
+void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model);
 bool endpoint_in_doubt(const struct endpoint *endpoint);
 bool endpoint_usable(const struct endpoint *endpoint);
 /* Usable, or isolated for its success rate alone. */

@@ -54,7 +54,8 @@ static void copy_addrs(struct h1_conn *conn, const struct http_h1_conf *conf)
     conn->fixed.n_addrs = conf->n_addrs < COUNT_OF(conn->fixed.addrs) ? conf->n_addrs : COUNT_OF(conn->fixed.addrs);
     for (size_t i = 0; i < conn->fixed.n_addrs; i++) {
         conn->fixed.addrs[i] = conf->addrs[i];
-        conn->fixed.addrs[i].path = conn->fixed.unix_path;
+        if (conf->addrs[i].family == ADDR_UNIX)
+            conn->fixed.addrs[i].path = conn->fixed.unix_path;
     }
     conn->base.peer = conn->fixed.addrs[0];
     addr_format(&conn->fixed.addrs[0], text);

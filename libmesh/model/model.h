@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "model/endpoints.h"
 #include "model/routes.h"
 
 /* ---- targets: model/target.c ---- */
@@ -51,46 +52,6 @@ void model_target_free(struct model_target *target);
 /* Another protocol for the same place; a port that was not written becomes the new protocol's default. */
 void model_target_set_protocol(struct model_target *target, enum model_protocol protocol);
 uint16_t model_protocol_port(enum model_protocol protocol); /* 80, 443 */
-
-/* ---- endpoints: model/endpoints.c ---- */
-
-/* One address of a cluster, maybe with the same host's address of the other family (happy eyeballs). */
-struct model_endpoint {
-    struct addr addr;
-    struct addr alternative; /* ADDR_NONE: there is none */
-    const char *zone;        /* "" none; owned by its set */
-    const char *hostname;    /* name it came from, for HTTP/1.1 Host and logs; "" none; owned by its set */
-    uint32_t weight;         /* 1 and up */
-    uint32_t priority;       /* 0 is best */
-};
-
-enum model_endpoints_state {
-    ENDPOINTS_PENDING,   /* the first answer has not come: requests wait */
-    ENDPOINTS_READY,     /* `endpoints` is what is known to be true, maybe from the last good answer */
-    ENDPOINTS_FAILED,    /* no answer ever, `fault` says why: requests fail with it */
-    ENDPOINTS_WITHDRAWN, /* the source says there are none ("." in SRV) */
-};
-
-struct model_text;
-
-struct model_endpoints {
-    _Atomic uint32_t refs;
-    enum model_endpoints_state state;
-    struct fault fault; /* of FAILED, and of READY when refreshes fail */
-    const char *source; /* "static", "dns", "srv": constant */
-    size_t n;
-    struct model_endpoint *endpoints;
-    struct model_text *text; /* zones and names live here; see model_endpoints_text() */
-};
-
-/* n zeroed endpoints with weight 1, zone and hostname "". NULL: out of memory. */
-struct model_endpoints *model_endpoints_new(enum model_endpoints_state state, const char *source, size_t n);
-/* A copy of the text that lives, unmoved, as long as the set; the same text is kept once when it repeats one of the last
- * ones. NULL: out of memory. Only before publishing. */
-const char *model_endpoints_text(struct model_endpoints *set, const char *text, size_t len);
-struct model_endpoints *model_endpoints_ref(struct model_endpoints *set);
-void model_endpoints_unref(struct model_endpoints *set);
-bool model_endpoints_equal(const struct model_endpoints *a, const struct model_endpoints *b);
 
 /* ---- policies: model/policy.c ---- */
 

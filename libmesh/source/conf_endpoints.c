@@ -9,6 +9,8 @@ enum { QUOTE = 64, WEIGHT_MAX = 1000000, PRIORITY_MAX = 128 };
 
 struct parsing {
     struct model_endpoints *set;
+    const char *zone; /* of the endpoint that is read, "" not said; in the set */
+    uint32_t priority;
     enum model_protocol protocol;
     const struct cidrs *zones;
     struct fault *fault;
@@ -43,7 +45,7 @@ static int32_t read_address(const struct parsing *p, struct addr *addr, const ch
                          "is no literal address such as 10.0.0.1:80, [::1]:80 or unix:/path; names stand in target");
 }
 
-static int32_t read_zone(const struct parsing *p, struct model_endpoint *endpoint, const char *zone, size_t len)
+static int32_t read_zone(struct parsing *p, const char *zone, size_t len)
 {
     char quoted[QUOTE];
 
@@ -52,16 +54,23 @@ static int32_t read_zone(const struct parsing *p, struct model_endpoint *endpoin
         return fault_set(p->fault, MESH_ERR_INVALID,
                          "zone \"%s\" is not made of 1 to 128 letters, digits, '.', '_', '-' and '/'", quoted);
     }
-    endpoint->zone = model_endpoints_text(p->set, zone, len);
-    return endpoint->zone ? 0 : conf_no_memory(p->fault);
+    p->zone = model_endpoints_text(p->set, zone, len);
+    return p->zone ? 0 : conf_no_memory(p->fault);
 }
 
-static int32_t zone_by_network(const struct parsing *p, struct model_endpoint *endpoint)
+static void begin(struct parsing *p)
 {
-    const char *zone = p->zones ? cidrs_zone_of(p->zones, &endpoint->addr) : "";
+    p->zone = "";
+    p->priority = 0;
+}
 
-    endpoint->zone = model_endpoints_text(p->set, zone, strlen(zone));
-    return endpoint->zone ? 0 : conf_no_memory(p->fault);
+static int32_t place(const struct parsing *p, struct model_endpoint *endpoint)
+{
+    const char *zone = p->zone;
+
+    if (zone[0] == '\0' && p->zones)
+        zone = cidrs_zone_of(p->zones, &endpoint->addr);
+    return model_endpoints_place(p->set, endpoint, zone, p->priority) ? 0 : conf_no_memory(p->fault);
 }
 
 /* ---- objects ---- */
@@ -85,23 +94,23 @@ static int32_t unknown_member(const struct parsing *p, const char *name)
     return fault_set(p->fault, MESH_ERR_INVALID, "unknown \"%s\"; there are address, zone, weight, priority", quoted);
 }
 
-static int32_t read_member(const struct parsing *p, struct model_endpoint *endpoint, const char *name,
+static int32_t read_member(struct parsing *p, struct model_endpoint *endpoint, const char *name,
                            const json_t *value)
 {
     if (strcmp(name, "weight") == 0)
         return read_count(p, name, value, 1, WEIGHT_MAX, &endpoint->weight);
     if (strcmp(name, "priority") == 0)
-        return read_count(p, name, value, 0, PRIORITY_MAX, &endpoint->priority);
+        return read_count(p, name, value, 0, PRIORITY_MAX, &p->priority);
     if (strcmp(name, "address") != 0 && strcmp(name, "zone") != 0)
         return unknown_member(p, name);
     if (!json_is_string(value))
         return fault_set(p->fault, MESH_ERR_INVALID, "%s is a text", name);
     if (name[0] == 'a')
         return read_address(p, &endpoint->addr, json_string_value(value), json_string_length(value));
-    return read_zone(p, endpoint, json_string_value(value), json_string_length(value));
+    return read_zone(p, json_string_value(value), json_string_length(value));
 }
 
-static int32_t read_object(const struct parsing *p, struct model_endpoint *endpoint, json_t *object)
+static int32_t read_object(struct parsing *p, struct model_endpoint *endpoint, json_t *object)
 {
     const char *name;
     json_t *value;
@@ -109,6 +118,7 @@ static int32_t read_object(const struct parsing *p, struct model_endpoint *endpo
 
     if (!json_is_object(object))
         return fault_set(p->fault, MESH_ERR_INVALID, "an object such as {\"address\": \"10.0.0.1:80\"} is expected");
+    begin(p);
     json_object_foreach(object, name, value)
     {
         err = read_member(p, endpoint, name, value);
@@ -117,7 +127,7 @@ static int32_t read_object(const struct parsing *p, struct model_endpoint *endpo
     }
     if (endpoint->addr.family == ADDR_NONE)
         return fault_set(p->fault, MESH_ERR_INVALID, "its address is missing");
-    return endpoint->zone[0] ? 0 : zone_by_network(p, endpoint);
+    return place(p, endpoint);
 }
 
 static int32_t read_array(struct parsing *p, const json_t *array)
@@ -157,15 +167,16 @@ static int32_t read_json(struct parsing *p, const char *text)
 
 /* ---- the short form ---- */
 
-static int32_t read_word(const struct parsing *p, struct model_endpoint *endpoint, const char *word, size_t len)
+static int32_t read_word(struct parsing *p, struct model_endpoint *endpoint, const char *word, size_t len)
 {
     const char *at = memrchr(word, '@', len);
     size_t address_len = at ? (size_t) (at - word) : len;
     int32_t err = read_address(p, &endpoint->addr, word, address_len);
 
-    if (err)
-        return err;
-    return at ? read_zone(p, endpoint, at + 1, len - address_len - 1) : zone_by_network(p, endpoint);
+    begin(p);
+    if (!err && at)
+        err = read_zone(p, at + 1, len - address_len - 1);
+    return err ? err : place(p, endpoint);
 }
 
 static size_t count_words(const char *list)

@@ -146,10 +146,9 @@ static bool fill_endpoint(const struct building *b, struct model_endpoints *set,
     const char *zone = from->zone[0] ? from->zone : conf_zone_of(b->conf, &from->target.addr);
 
     to->addr = from->target.addr;
-    to->zone = model_endpoints_text(set, zone, strlen(zone));
     if (to->addr.family == ADDR_UNIX)
         to->addr.path = model_endpoints_text(set, from->target.host, strlen(from->target.host));
-    return to->zone && (to->addr.family != ADDR_UNIX || to->addr.path);
+    return (to->addr.family != ADDR_UNIX || to->addr.path) && model_endpoints_place(set, to, zone, 0);
 }
 
 static int32_t make_static(const struct building *b)

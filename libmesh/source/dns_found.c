@@ -156,19 +156,17 @@ static int by_priority(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
-static bool fill(struct model_endpoints *set, struct model_endpoint *out, const struct dns_found *found,
+static bool fill(struct model_endpoints *set, struct model_endpoint *out, const struct dns_found *found, uint32_t rank,
                  const struct conf *conf)
 {
     const char *zone = found->of.zone[0] || !conf ? found->of.zone : conf_zone_of(conf, &found->addr);
 
     out->addr = found->addr;
-    out->alternative = found->alternative;
     out->weight = found->of.weight > 0 ? found->of.weight : 1;
-    out->zone = model_endpoints_text(set, zone, strlen(zone));
-    out->hostname = model_endpoints_text(set, found->of.hostname, strlen(found->of.hostname));
     if (out->addr.family == ADDR_UNIX)
         out->addr.path = model_endpoints_text(set, found->addr.path, strlen(found->addr.path));
-    return out->zone && out->hostname && (out->addr.family != ADDR_UNIX || out->addr.path);
+    return (out->addr.family != ADDR_UNIX || out->addr.path) && model_endpoints_place(set, out, zone, rank) &&
+           model_endpoints_name(set, out, found->of.hostname, &found->alternative);
 }
 
 struct model_endpoints *dns_founds_endpoints(struct dns_founds *founds, const struct conf *conf, const char *source)
@@ -186,8 +184,7 @@ struct model_endpoints *dns_founds_endpoints(struct dns_founds *founds, const st
     for (size_t i = 0; set && i < founds->n; i++) {
         if (i > 0 && founds->items[i].of.priority != founds->items[i - 1].of.priority)
             rank++;
-        set->endpoints[i].priority = rank;
-        if (!fill(set, &set->endpoints[i], &founds->items[i], conf)) {
+        if (!fill(set, &set->endpoints[i], &founds->items[i], rank, conf)) {
             model_endpoints_unref(set);
             set = NULL;
         }

@@ -140,9 +140,11 @@ static struct model_endpoints *copy_endpoints(const struct model_endpoints *from
 
     for (size_t i = 0; i < from->n; i++) {
         const struct model_endpoint *e = &from->endpoints[i];
-        struct dns_host_of of = { e->zone, e->hostname, e->addr.port, e->weight, e->priority };
+        const struct model_locality *place = model_endpoint_locality(from, e);
+        const struct model_rare *rare = model_endpoint_rare(from, e);
+        struct dns_host_of of = { place->zone, rare->hostname, e->addr.port, e->weight, place->priority };
 
-        dns_founds_add(&founds, &e->addr, &e->alternative, &of);
+        dns_founds_add(&founds, &e->addr, &rare->alternative, &of);
     }
     copy = dns_founds_endpoints(&founds, NULL, from->source);
     dns_founds_clear(&founds);

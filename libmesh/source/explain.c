@@ -255,23 +255,26 @@ static void write_step(struct json_writer *w, const struct step *step)
     json_end(w, '}');
 }
 
-static void write_endpoint(struct json_writer *w, const struct model_endpoint *endpoint)
+static void write_endpoint(struct json_writer *w, const struct model_endpoints *set,
+                           const struct model_endpoint *endpoint)
 {
+    const struct model_locality *place = model_endpoint_locality(set, endpoint);
+    const struct model_rare *rare = model_endpoint_rare(set, endpoint);
     char text[ADDR_TEXT];
 
     json_begin(w, '{');
     json_key(w, "address");
     json_quoted(w, addr_format(&endpoint->addr, text));
     json_key(w, "alternative");
-    json_quoted(w, endpoint->alternative.family != ADDR_NONE ? addr_format(&endpoint->alternative, text) : NULL);
+    json_quoted(w, rare->alternative.family != ADDR_NONE ? addr_format(&rare->alternative, text) : NULL);
     json_key(w, "zone");
-    json_quoted(w, endpoint->zone);
+    json_quoted(w, place->label);
     json_key(w, "weight");
     json_number(w, endpoint->weight);
     json_key(w, "priority");
-    json_number(w, endpoint->priority);
+    json_number(w, place->priority);
     json_key(w, "hostname");
-    json_quoted(w, endpoint->hostname);
+    json_quoted(w, rare->hostname);
     json_end(w, '}');
 }
 
@@ -310,7 +313,7 @@ static char *write_all(struct explain *explain, const struct model_endpoints *se
     json_key(&w, "endpoints");
     json_begin(&w, '[');
     for (size_t i = 0; i < set->n; i++)
-        write_endpoint(&w, &set->endpoints[i]);
+        write_endpoint(&w, set, &set->endpoints[i]);
     json_end(&w, ']');
     json_key(&w, "error");
     json_quoted(&w, fault->code ? error_name(fault->code) : NULL);

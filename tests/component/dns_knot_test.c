@@ -74,8 +74,8 @@ static void hosts_aliases_and_what_is_not_there(void **state)
         test_loop_turn(f.loop);
     set = endpoints_now(&f, "alias.test:80");
     assert_int_equal(set->n, 1);
-    assert_int_equal(set->endpoints[0].alternative.port, 80);
-    assert_string_equal(set->endpoints[0].hostname, "alias.test");
+    assert_int_equal(model_endpoint_rare(set, &set->endpoints[0])->alternative.port, 80);
+    assert_string_equal(model_endpoint_rare(set, &set->endpoints[0])->hostname, "alias.test");
 }
 
 static void the_server_dies_and_comes_back(void **state)

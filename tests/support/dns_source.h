@@ -164,14 +164,16 @@ static inline const char *describe_endpoints(const struct model_endpoints *set)
 
     for (size_t i = 0; set && i < set->n && len < sizeof out - 300; i++) {
         const struct model_endpoint *e = &set->endpoints[i];
+        const struct model_locality *place = model_endpoint_locality(set, e);
+        const struct model_rare *rare = model_endpoint_rare(set, e);
 
         len += (size_t) snprintf(out + len, sizeof out - len, " %s", addr_format(&e->addr, text));
-        if (e->alternative.family != ADDR_NONE)
-            len += (size_t) snprintf(out + len, sizeof out - len, "|%s", addr_format(&e->alternative, text));
-        if (e->zone[0])
-            len += (size_t) snprintf(out + len, sizeof out - len, "@%s", e->zone);
-        if (e->priority)
-            len += (size_t) snprintf(out + len, sizeof out - len, "/p%u", e->priority);
+        if (rare->alternative.family != ADDR_NONE)
+            len += (size_t) snprintf(out + len, sizeof out - len, "|%s", addr_format(&rare->alternative, text));
+        if (place->label[0])
+            len += (size_t) snprintf(out + len, sizeof out - len, "@%s", place->label);
+        if (place->priority)
+            len += (size_t) snprintf(out + len, sizeof out - len, "/p%u", place->priority);
         if (e->weight != 1)
             len += (size_t) snprintf(out + len, sizeof out - len, "/w%u", e->weight);
     }

@@ -37,10 +37,9 @@ static struct model_endpoints *set_of(const struct member *members, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         assert_true(addr_parse(&set->endpoints[i].addr, members[i].address, strlen(members[i].address), 80));
-        if (members[i].zone)
-            set->endpoints[i].zone = model_endpoints_text(set, members[i].zone, strlen(members[i].zone));
         set->endpoints[i].weight = members[i].weight ? members[i].weight : 1;
-        set->endpoints[i].priority = members[i].priority;
+        assert_true(model_endpoints_place(set, &set->endpoints[i], members[i].zone ? members[i].zone : "",
+                                          members[i].priority));
     }
     return set;
 }

@@ -17,8 +17,7 @@ static void fill(struct model_endpoints *set)
 
         snprintf(ip, sizeof ip, "10.0.0.%zu", i);
         assert_true(addr_parse(&set->endpoints[i].addr, ip, strlen(ip), 80));
-        set->endpoints[i].zone = model_endpoints_text(set, "zone-a", 6);
-        assert_non_null(set->endpoints[i].zone);
+        assert_true(model_endpoints_place(set, &set->endpoints[i], "zone-a", 0));
     }
 }
 
@@ -29,10 +28,10 @@ static void endpoints_begin_with_defaults(void **state)
     (void) state;
     assert_int_equal(set->n, 2);
     assert_int_equal(set->endpoints[1].weight, 1);
-    assert_int_equal(set->endpoints[1].priority, 0);
-    assert_string_equal(set->endpoints[1].zone, "");
-    assert_string_equal(set->endpoints[1].hostname, "");
-    assert_int_equal(set->endpoints[1].alternative.family, ADDR_NONE);
+    assert_int_equal(model_endpoint_locality(set, &set->endpoints[1])->priority, 0);
+    assert_string_equal(model_endpoint_locality(set, &set->endpoints[1])->label, "");
+    assert_string_equal(model_endpoint_rare(set, &set->endpoints[1])->hostname, "");
+    assert_int_equal(model_endpoint_rare(set, &set->endpoints[1])->alternative.family, ADDR_NONE);
     assert_ptr_equal(model_endpoints_ref(set), set);
     model_endpoints_unref(set);
     model_endpoints_unref(set);
@@ -87,12 +86,21 @@ static void sets_compare_by_content(void **state)
     b->endpoints[2].weight = 2;
     assert_false(model_endpoints_equal(a, b));
     b->endpoints[2].weight = 1;
-    b->endpoints[1].zone = "zone-b";
+    assert_true(model_endpoints_place(b, &b->endpoints[1], "zone-b", 0));
     assert_false(model_endpoints_equal(a, b));
-    b->endpoints[1].zone = "zone-a";
-    b->endpoints[0].alternative.family = ADDR_IPV6;
+    assert_true(model_endpoints_place(b, &b->endpoints[1], "zone-a", 1));
     assert_false(model_endpoints_equal(a, b));
-    b->endpoints[0].alternative.family = ADDR_NONE;
+    assert_true(model_endpoints_place(b, &b->endpoints[1], "zone-a", 0));
+    assert_true(model_endpoints_equal(a, b));
+    assert_true(model_endpoints_name(b, &b->endpoints[0], "", &a->endpoints[1].addr));
+    assert_false(model_endpoints_equal(a, b));
+    b->endpoints[0].rare = 0;
+    b->endpoints[0].health = ENDPOINT_DRAINING;
+    assert_false(model_endpoints_equal(a, b));
+    b->endpoints[0].health = ENDPOINT_HEALTHY;
+    b->overprovisioning_percent = 100;
+    assert_false(model_endpoints_equal(a, b));
+    b->overprovisioning_percent = 0;
     b->state = ENDPOINTS_FAILED;
     assert_false(model_endpoints_equal(a, b));
     b->state = ENDPOINTS_READY;

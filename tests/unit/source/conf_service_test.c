@@ -82,6 +82,11 @@ static void no_service_is_fine(void **state)
     assert_null(services);
 }
 
+static const struct model_locality *place_of(const struct model_endpoints *set, size_t at)
+{
+    return model_endpoint_locality(set, &set->endpoints[at]);
+}
+
 static void a_list_becomes_endpoints(void **state)
 {
     char text[ADDR_TEXT];
@@ -101,14 +106,14 @@ static void a_list_becomes_endpoints(void **state)
     assert_string_equal(one.endpoints->source, "static");
     assert_int_equal(one.endpoints->n, 4);
     assert_string_equal(addr_format(&one.endpoints->endpoints[0].addr, text), "10.0.0.1:80");
-    assert_string_equal(one.endpoints->endpoints[0].zone, "a");
+    assert_string_equal(place_of(one.endpoints, 0)->label, "a");
     assert_int_equal(one.endpoints->endpoints[0].weight, 3);
-    assert_int_equal(one.endpoints->endpoints[0].priority, 1);
+    assert_int_equal(place_of(one.endpoints, 0)->priority, 1);
     assert_string_equal(addr_format(&one.endpoints->endpoints[1].addr, text), "10.0.0.2:81");
-    assert_string_equal(one.endpoints->endpoints[1].zone, "net");
+    assert_string_equal(place_of(one.endpoints, 1)->label, "net");
     assert_int_equal(one.endpoints->endpoints[1].weight, 1);
     assert_string_equal(addr_format(&one.endpoints->endpoints[2].addr, text), "[::1]:82");
-    assert_string_equal(one.endpoints->endpoints[2].zone, "");
+    assert_string_equal(place_of(one.endpoints, 2)->label, "");
     assert_string_equal(addr_format(&one.endpoints->endpoints[3].addr, text), "unix:/run/users.sock");
 }
 
@@ -119,7 +124,7 @@ static void the_line_of_services_becomes_endpoints(void **state)
     build();
     assert_int_equal(one.cluster->protocol, MODEL_H2);
     assert_int_equal(one.endpoints->endpoints[0].addr.port, 443);
-    assert_string_equal(one.endpoints->endpoints[1].zone, "eu/b");
+    assert_string_equal(place_of(one.endpoints, 1)->label, "eu/b");
     assert_string_equal(one.cluster->tls.server_name, "users");
 }
 
@@ -141,7 +146,7 @@ static void a_literal_target_needs_no_resolver(void **state)
     assert_int_equal(one.n_targets, 0);
     assert_int_equal(one.endpoints->n, 1);
     assert_int_equal(one.endpoints->endpoints[0].addr.port, 81);
-    assert_string_equal(one.endpoints->endpoints[0].zone, "net");
+    assert_string_equal(place_of(one.endpoints, 0)->label, "net");
     assert_string_equal(one.cluster->authority, "10.0.0.7:81");
     set("services.users.target", "http+unix:/run/users.sock");
     build();
@@ -220,7 +225,7 @@ static void zones_become_targets(void **state)
     build();
     assert_int_equal(one.n_targets, 0);
     assert_int_equal(one.endpoints->n, 2);
-    assert_string_equal(one.endpoints->endpoints[1].zone, "b");
+    assert_string_equal(place_of(one.endpoints, 1)->label, "b");
     set("services.users.zones", "{\"a\": \"h2c://10.0.0.1\", \"b\": \"http://10.0.0.2\"}");
     refuse("service \"users\": its zones speak h2c and http; one is allowed");
 }

@@ -15,12 +15,12 @@ static struct addr addr(const char *text)
     return out;
 }
 
-static void assert_endpoint(const struct model_endpoint *e, const char *address, const char *alternative)
+static void assert_endpoint(const struct model_endpoints *set, size_t at, const char *address, const char *alternative)
 {
     char text[ADDR_TEXT];
 
-    assert_string_equal(addr_format(&e->addr, text), address);
-    assert_string_equal(addr_format(&e->alternative, text), alternative);
+    assert_string_equal(addr_format(&set->endpoints[at].addr, text), address);
+    assert_string_equal(addr_format(&model_endpoint_rare(set, &set->endpoints[at])->alternative, text), alternative);
 }
 
 /* ---- pairs ---- */
@@ -42,20 +42,20 @@ static void the_preferred_family_leads(void **state)
     add_families(&founds, ADDR_IPV6);
     set = dns_founds_endpoints(&founds, NULL, "dns");
     assert_int_equal(set->n, 3);
-    assert_endpoint(&set->endpoints[0], "[fd00::1]:80", "10.0.0.1:80");
-    assert_endpoint(&set->endpoints[1], "[fd00::2]:80", "10.0.0.2:80");
-    assert_endpoint(&set->endpoints[2], "10.0.0.3:80", "");
-    assert_string_equal(set->endpoints[2].zone, "z");
-    assert_string_equal(set->endpoints[2].hostname, "host");
+    assert_endpoint(set, 0, "[fd00::1]:80", "10.0.0.1:80");
+    assert_endpoint(set, 1, "[fd00::2]:80", "10.0.0.2:80");
+    assert_endpoint(set, 2, "10.0.0.3:80", "");
+    assert_string_equal(model_endpoint_locality(set, &set->endpoints[2])->label, "z");
+    assert_string_equal(model_endpoint_rare(set, &set->endpoints[2])->hostname, "host");
     assert_int_equal(set->endpoints[2].weight, 7);
-    assert_int_equal(set->endpoints[2].priority, 0); /* the best there is */
+    assert_int_equal(model_endpoint_locality(set, &set->endpoints[2])->priority, 0); /* the best there is */
     model_endpoints_unref(set);
     dns_founds_clear(&founds);
 
     add_families(&founds, ADDR_IPV4);
     set = dns_founds_endpoints(&founds, NULL, "dns");
-    assert_endpoint(&set->endpoints[0], "10.0.0.1:80", "[fd00::1]:80");
-    assert_endpoint(&set->endpoints[2], "10.0.0.3:80", "");
+    assert_endpoint(set, 0, "10.0.0.1:80", "[fd00::1]:80");
+    assert_endpoint(set, 2, "10.0.0.3:80", "");
     model_endpoints_unref(set);
     dns_founds_clear(&founds);
 }
@@ -84,13 +84,13 @@ static void priorities_have_no_gaps_and_the_best_wins(void **state)
     add(&founds, "10.0.0.3:80", 9, 6);
     set = dns_founds_endpoints(&founds, NULL, "srv");
     assert_int_equal(set->n, 4);
-    assert_endpoint(&set->endpoints[0], "10.0.0.2:80", "");
-    assert_endpoint(&set->endpoints[1], "10.0.0.1:81", "");
-    assert_endpoint(&set->endpoints[2], "10.0.0.3:80", "");
-    assert_int_equal(set->endpoints[2].priority, 1);
+    assert_endpoint(set, 0, "10.0.0.2:80", "");
+    assert_endpoint(set, 1, "10.0.0.1:81", "");
+    assert_endpoint(set, 2, "10.0.0.3:80", "");
+    assert_int_equal(model_endpoint_locality(set, &set->endpoints[2])->priority, 1);
     assert_int_equal(set->endpoints[2].weight, 5);
-    assert_endpoint(&set->endpoints[3], "10.0.0.1:80", "");
-    assert_int_equal(set->endpoints[3].priority, 2);
+    assert_endpoint(set, 3, "10.0.0.1:80", "");
+    assert_int_equal(model_endpoint_locality(set, &set->endpoints[3])->priority, 2);
     model_endpoints_unref(set);
     dns_founds_clear(&founds);
 }
@@ -106,7 +106,7 @@ static void an_alternative_counts_as_the_same_place(void **state)
     add(&founds, "10.0.0.1:81", 3, 1);
     set = dns_founds_endpoints(&founds, NULL, "dns");
     assert_int_equal(set->n, 4);
-    assert_endpoint(&set->endpoints[3], "10.0.0.1:81", "");
+    assert_endpoint(set, 3, "10.0.0.1:81", "");
     model_endpoints_unref(set);
     dns_founds_clear(&founds);
 }
@@ -135,7 +135,7 @@ static void unix_paths_are_copied(void **state)
     set = dns_founds_endpoints(&founds, NULL, "static");
     dns_founds_clear(&founds);
     path[1] = '?';
-    assert_endpoint(&set->endpoints[0], "unix:/run/x.sock", "");
+    assert_endpoint(set, 0, "unix:/run/x.sock", "");
     model_endpoints_unref(set);
 }
 
