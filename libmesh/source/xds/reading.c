@@ -109,6 +109,15 @@ int32_t reading_no_memory(struct reading *reading)
     return fault_set(reading->fault, MESH_ERR_NOMEM, "out of memory");
 }
 
+int32_t reading_failed(struct reading *reading, int32_t err)
+{
+    char path[FAULT_TEXT];
+
+    write_path(reading, path, sizeof path);
+    fault_prefix(reading->fault, "%s", path);
+    return err;
+}
+
 /* ---- what is not honoured ---- */
 
 static bool has(const struct ignored *ignored, const char *text)
@@ -165,11 +174,31 @@ void reading_ignored_at(struct reading *reading, const char *field, const char *
     keep(reading->ignored, text);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+static bool has_ending(const struct ignored *ignored, const char *end)
+{
+    for (size_t i = 0; i < ignored->n; i++)
+        if (ends_with(ignored->items[i], end))
+            return true;
+    return false;
+}
+
 void reading_unknown(struct reading *reading, const ProtobufCMessage *message)
 {
-    for (unsigned i = 0; i < message->n_unknown_fields; i++)
-        reading_ignored(reading, "field %u of %s is not known to libmesh", message->unknown_fields[i].tag,
-                        message->descriptor->name);
+    char text[FAULT_TEXT];
+
+    for (unsigned i = 0; reading->ignored && i < message->n_unknown_fields; i++) {
+        snprintf(text, sizeof text, "field %u of %s is not known to libmesh", message->unknown_fields[i].tag,
+                 message->descriptor->name);
+        if (!has_ending(reading->ignored, text))
+            reading_ignored(reading, "%s", text);
+    }
 }
 
 static const void *member_of(const ProtobufCMessage *message, size_t offset)
@@ -199,6 +228,8 @@ static size_t messages_in(const ProtobufCMessage *message, const ProtobufCFieldD
 /* As deep as messages are, which wire_scan() limits. */
 void reading_unknown_within(struct reading *reading, const ProtobufCMessage *message)
 {
+    if (!reading->ignored)
+        return;
     reading_unknown(reading, message);
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];

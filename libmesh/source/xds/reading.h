@@ -46,13 +46,16 @@ int32_t reading_wrong(struct reading *reading, const char *format, ...) __attrib
 int32_t reading_wrong_at(struct reading *reading, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int32_t reading_no_memory(struct reading *reading);
+/* Puts the path in front of the sentence that somebody else wrote. Returns `err`. */
+int32_t reading_failed(struct reading *reading, int32_t err);
 /* Not honoured: "common_lb_config.hash_balance_factor: " and why. Lack of memory is passed over: a list for people. */
 void reading_ignored(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reading_ignored_at(struct reading *reading, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Fields of `message` that libmesh does not read, by their numbers; not those of the messages in it. */
+/* Fields of `message` that libmesh does not read, by their numbers; not those of the messages in it. Each kind once. */
 void reading_unknown(struct reading *reading, const ProtobufCMessage *message);
-/* The same for `message` and all messages in it; what is in an Any is read on its own. */
+/* The same for `message` and all messages in it; what is in an Any is read on its own. A field is listed where it stands first: a
+ * control plane that sends it with each of a thousand routes would leave no room for others. */
 void reading_unknown_within(struct reading *reading, const ProtobufCMessage *message);
 
 #endif
