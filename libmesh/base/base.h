@@ -4,6 +4,7 @@
 #define BASE_BASE_H
 
 #include "base/addr.h"
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/regex.h"
 #include "base/spare.h"
 #include "base/text.h"
 #include "base/xxh64.h"

@@ -70,6 +70,12 @@ bool text_equal_nocase(const char *a, const char *b)
     return *a == *b;
 }
 
+void text_lower(const char *text, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++)
+        out[i] = lower(text[i]);
+}
+
 bool text_starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

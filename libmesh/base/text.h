@@ -21,6 +21,8 @@ static inline bool text_is(const char *text, size_t len, const char *literal)
 {
     return len == strlen(literal) && text_equal_nocase_n(text, len, literal, len);
 }
+/* The ASCII letters of `len` bytes made small; out may be text, and gets no NUL. */
+void text_lower(const char *text, size_t len, char *out);
 bool text_starts_with(const char *text, const char *prefix);
 /* Edits (insert, delete, replace) from one text to the other: for "did you mean". */
 size_t text_distance(const char *a, const char *b);

@@ -117,24 +117,34 @@ static void keep_wanted(struct lane *lane, struct cluster *cluster, const char *
     want(lane, service, &ignored);
 }
 
+static int32_t find_routed(struct lane *lane, const struct route_request *what, struct cluster **out,
+                           struct fault *fault)
+{
+    struct route_choice choice;
+    int32_t err = route_match(lane->snapshot, what, &choice, fault);
+
+    if (err == MESH_ERR_AGAIN) {
+        err = want(lane, what->service, fault);
+        return err ? err : MESH_ERR_AGAIN;
+    }
+    if (err)
+        return err;
+    if (!choice.entry)
+        return fault_set(fault, MESH_ERR_NO_ROUTE, "service \"%.100s\": its route leads to no cluster", what->service);
+    *out = map_get_text(&lane->clusters, choice.entry->cluster->name);
+    err = *out ? 0 : open_cluster(lane, choice.entry, out);
+    return err ? fault_set(fault, err, "%s", error_text(err)) : 0;
+}
+
 int32_t lane_find_cluster(struct request_env *env, const struct route_request *what, struct cluster **out,
                           struct fault *fault)
 {
     struct lane *lane = CONTAINER_OF(env, struct lane, env);
-    const struct model_entry *entry;
     struct cluster *cluster = map_get_text(&lane->clusters, what->service);
-    int32_t err;
+    int32_t err = cluster ? 0 : find_routed(lane, what, &cluster, fault);
 
-    if (!cluster) {
-        entry = route_match(lane->snapshot, what);
-        if (!entry) {
-            err = want(lane, what->service, fault);
-            return err ? err : MESH_ERR_AGAIN;
-        }
-        err = open_cluster(lane, entry, &cluster);
-        if (err)
-            return fault_set(fault, err, "%s", error_text(err));
-    }
+    if (err)
+        return err;
     keep_wanted(lane, cluster, what->service);
     cluster_ref(cluster);
     *out = cluster;

@@ -13,7 +13,6 @@
 
 #include "base/base.h"
 
-struct regex;
 struct model_entry;
 
 /* ---- what is compared ---- */
@@ -260,6 +259,12 @@ struct route_host {
     size_t n_routes;
     struct route *routes;
     bool https_only; /* plain requests are redirected; EXTERNAL_ONLY and ALL are the same to a client */
+
+    /* Of many routes, made by model_routes_finish(): those that match a path exactly are found by it. */
+    struct map exact;    /* the first route of each path */
+    uint32_t *same_path; /* by route: number of the next one with the same path; 0: none */
+    size_t n_others;
+    uint32_t *others; /* numbers of all other routes; NULL: there is no index */
 };
 
 /* A token bucket of a rate limit, made with the routes; its level lives with whoever uses it, by `key`. */
@@ -269,7 +274,14 @@ struct route_bucket {
     uint64_t fill_us;
 };
 
-struct route_domain; /* an index of domains: route/ */
+/* Domains with "*" at the same end: by their text without it. */
+struct route_wildcards {
+    struct map hosts;
+    size_t n_lengths;
+    size_t *lengths; /* of those texts, longest first */
+};
+
+struct kept_regex; /* model/routes.c */
 
 struct model_routes {
     _Atomic uint32_t refs;
@@ -288,6 +300,9 @@ struct model_routes {
     const char **clusters;    /* keys of all clusters that may be needed, each once, sorted */
     struct route_host *usual; /* the virtual host of the service's own name; NULL: none */
     struct map domains;       /* exact domains: struct route_host */
+    struct route_wildcards suffixes, prefixes;
+    struct route_host *any; /* of "*"; NULL: none */
+    struct kept_regex *regexes;
     struct arena *arena;
 };
 
@@ -298,8 +313,11 @@ void *model_routes_alloc(struct model_routes *routes, size_t count, size_t size)
 const char *model_routes_text(struct model_routes *routes, const char *text, size_t len);
 /* The regex is unreferenced with the routes; one reference is taken over, also on failure. */
 bool model_routes_keep_regex(struct model_routes *routes, struct regex *regex);
-/* Last step before publishing: `domains`, `usual` for requests to `service`. MESH_ERR_INVALID with a sentence: a domain stands twice. */
+/* Last step before publishing: the indexes, `clusters`, `usual` for requests to `service`. MESH_ERR_INVALID with a sentence: a
+ * domain stands twice; MESH_ERR_NOMEM. */
 int32_t model_routes_finish(struct model_routes *routes, const char *service, struct fault *fault);
+/* The virtual host of an authority, which may be in any case. NULL: none. */
+struct route_host *model_routes_host(const struct model_routes *routes, const char *authority);
 struct model_routes *model_routes_ref(struct model_routes *routes);
 void model_routes_unref(struct model_routes *routes); /* NULL is fine */
 

@@ -412,7 +412,9 @@ static void settle_in(struct request *request, struct cluster *cluster)
 
 static void find_home(struct request *request)
 {
-    struct route_request what = { request->ask.service, request->ask.method, request->ask.path };
+    struct route_request what = { .service = request->ask.service,
+                                  .method = request->ask.method,
+                                  .path = request->ask.path };
     struct cluster *cluster = NULL;
     int32_t err = request->env->find_cluster(request->env, &what, &cluster, &request->response->fault);
 
