@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from servers import envoy
+from servers import envoy, tools
 from servers.envoy import Envoy
 
 KEYS = [f"user-{n}" for n in range(400)] + ["x", "ü".encode().decode("latin-1"), "long" * 60]
@@ -73,10 +73,7 @@ def route(match, policy, weights, header):
 @pytest.fixture(scope="module")
 def proxy(backends, ports, tmp_path_factory):
     """Goes by the header x-case, then hashes x-key; of the case "path" the path."""
-    try:
-        envoy.binary()
-    except (RuntimeError, OSError, subprocess.TimeoutExpired) as why:
-        pytest.skip(f"no Envoy to compare with: {why}")
+    tools.or_skip(envoy.binary)
     routes = [
         route({"prefix": "/", "headers": [{"name": "x-case", "string_match": {"exact": f"{p}-{w}"}}]}, p, w, "x-key")
         for p, w in CASES

