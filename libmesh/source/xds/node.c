@@ -109,8 +109,9 @@ static int32_t fill_value(const json_t *json, size_t depth, Pb__Value *out)
         return make_list(json, depth, &out->list_value);
     case JSON_STRING:
         out->kind_case = PB__VALUE__KIND_STRING_VALUE;
-        out->string_value = (char *) protobuf_c_empty_string;
-        return set_text(&out->string_value, json_string_value(json)) ? 0 : MESH_ERR_NOMEM;
+        /* protobuf-c leaves its own empty text out, even here where that would be no value at all. */
+        out->string_value = mem_strdup(json_string_value(json));
+        return out->string_value ? 0 : MESH_ERR_NOMEM;
     case JSON_INTEGER:
     case JSON_REAL:
         out->kind_case = PB__VALUE__KIND_NUMBER_VALUE;

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/xds/reading.h"
+#include "source/xds/scalars.h"
+
 enum { SHOWN = 100 };
 
 /* ---- hash ---- */
@@ -95,21 +98,15 @@ int32_t answer_body(struct xds_answer_resource *resource, const Pb__Any *body, e
     return 0;
 }
 
-static bool read_ttl(const Pb__Duration *ttl, uint64_t *out)
-{
-    if (ttl->seconds < 0 || ttl->seconds > INT64_C(315576000000) || ttl->nanos < 0 || ttl->nanos > 999999999)
-        return false;
-    *out = (uint64_t) ttl->seconds * US_PER_S + (uint64_t) ttl->nanos / 1000;
-    return true;
-}
-
 int32_t answer_resource(struct xds_answer_resource *resource, const Discovery__Resource *from, enum xds_type type)
 {
+    struct fault fault = { 0 };
+    struct reading reading = { .fault = &fault };
+
     resource->name = from->name[0] ? from->name : NULL;
     resource->version = from->version;
-    if (from->ttl && !read_ttl(from->ttl, &resource->ttl_us))
-        return answer_complain(resource, "ttl: %lld s and %d ns, allowed is 0 to 315576000000 s and 0 to 999999999 ns",
-                               (long long) from->ttl->seconds, (int) from->ttl->nanos);
+    if (scalar_us(&reading, "ttl", from->ttl, &resource->ttl_us) != 0)
+        return answer_complain(resource, "%s", fault.text);
     if (from->resource)
         return answer_body(resource, from->resource, type);
     if (!resource->name)
