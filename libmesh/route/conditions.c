@@ -204,14 +204,13 @@ static bool queries_match(const struct route *route, const struct route_request 
 
 /* ---- the rest ---- */
 
-/* Envoy: "application/grpc", alone or with "+proto" and the like behind it. */
+/* "application/grpc", alone or with "+proto" and the like behind it; "application/grpc-web" is something else. */
 static bool is_grpc(const struct route_request *request)
 {
     static const char type[] = "application/grpc";
     const char *value = route_header(request, "content-type");
 
-    return value && text_starts_with(value, type) &&
-           (value[sizeof type - 1] == '\0' || value[sizeof type - 1] == '+' || value[sizeof type - 1] == ';');
+    return value && text_starts_with(value, type) && (value[sizeof type - 1] == '\0' || value[sizeof type - 1] == '+');
 }
 
 bool route_fraction_hits(const struct route_fraction *fraction, uint64_t dice)

@@ -11,7 +11,6 @@ size_t route_path_length(const char *path, bool ignore_parameters);
 /* All that `route` asks for but the path. */
 bool route_rest_matches(const struct route *route, const struct route_request *request);
 
-const char *route_authority(const struct route_request *request);
 /* The next header of that name from *at on, which moves behind it. NULL: no more. */
 const char *route_header_next(const struct mesh_header *headers, size_t n, const char *name, size_t *at);
 /* ":path", ":method", ":scheme", ":authority" and "host", which is the same. NULL: it is none of these. */

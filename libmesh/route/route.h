@@ -47,9 +47,13 @@ bool route_path_matches(const struct match_text *match, const char *path, bool i
 /* One header of a request or, with request NULL, of the answer in `headers`. */
 bool route_header_matches(const struct match_header *match, const struct route_request *request,
                           const struct mesh_header *headers, size_t n);
+/* The request's own, or its service's name. */
+const char *route_authority(const struct route_request *request);
 bool route_fraction_hits(const struct route_fraction *fraction, uint64_t dice);
 
-/* ---- what is done on the way; texts from mem_alloc(), NULL in *out: it stays as it is. MESH_ERR_NOMEM, MESH_ERR_INVALID ---- */
+/* ---- what is done on the way; texts from mem_alloc(), NULL in *out: it stays as it is. MESH_ERR_NOMEM, MESH_ERR_INVALID:
+ * what came out cannot be sent, or a regular expression takes too many steps. The order is Envoy's: headers are changed first,
+ * `request` has them as they are then; then the host, by the path as it came; then the path ---- */
 
 /* prefix_rewrite and regex_rewrite of the path; its query stays. */
 int32_t route_rewrite_path(const struct route *route, const char *path, char **out);
@@ -59,22 +63,26 @@ int32_t route_rewrite_host(const struct route_choice *choice, const struct route
 int32_t route_redirect_location(const struct route *route, const struct route_request *request, const char *scheme,
                                 char **out);
 
-/* What the variables in values of headers are made of; NULL: not known, the variable is empty. */
+/* What the variables in values of headers are made of; NULL: not known, the variable is empty. Headers of whatever is
+ * changed are read where they are changed, so that later values see earlier ones. */
 struct route_facts {
     const struct route_request *request;
-    const struct mesh_header *answer;
+    const struct mesh_header *answer; /* NULL: a request is changed */
     size_t n_answer;
     const char *cluster, *endpoint, *protocol, *route;
     uint64_t wall_ms;
 };
 
-/* Headers that grow; names and values are owned by it where they are new. Zeroed but for what is borrowed. */
+/* Headers that change. Zeroed is empty. The array is its own, and so are values that had to be made; other texts are borrowed
+ * from what was copied or from the routes. */
 struct header_list {
     struct mesh_header *items;
     size_t n, cap;
-    struct list owned; /* blocks */
+    struct value_made *made; /* route/headers.c */
 };
-/* Applies the changes in order. False: out of memory. */
+/* Into an empty list. False: out of memory. */
+bool header_list_copy(struct header_list *list, const struct mesh_header *headers, size_t n);
+/* Applies the changes in order. False: out of memory; some are done. */
 bool route_change_headers(const struct header_changes *changes, const struct route_facts *facts,
                           struct header_list *list);
 void header_list_clear(struct header_list *list);
