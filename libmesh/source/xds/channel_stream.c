@@ -48,8 +48,6 @@ static enum grpc_code shown(enum grpc_code code)
 
 static int32_t error_of(const struct grpc_status *status)
 {
-    if (status->code == GRPC_RESOURCE_EXHAUSTED && !status->from_peer)
-        return MESH_ERR_TOO_LARGE;
     return status->code == GRPC_INTERNAL && !status->from_peer ? MESH_ERR_PROTOCOL : MESH_ERR_RESET;
 }
 
