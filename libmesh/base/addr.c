@@ -39,6 +39,12 @@ static bool parse_ip(struct addr *addr, const char *text, size_t len)
     return true;
 }
 
+bool addr_parse_ip(struct addr *addr, const char *text, size_t len, uint16_t port)
+{
+    *addr = (struct addr){ .port = port };
+    return parse_ip(addr, text, len);
+}
+
 bool addr_parse(struct addr *addr, const char *text, size_t len, uint16_t default_port)
 {
     const char *close = len ? memchr(text, ']', len) : NULL;

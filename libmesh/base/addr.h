@@ -12,9 +12,9 @@
 enum addr_family { ADDR_NONE = 0, ADDR_IPV4 = 4, ADDR_IPV6 = 6, ADDR_UNIX = 1 };
 
 struct addr {
-    uint8_t family;   /* enum addr_family */
-    uint16_t port;    /* host byte order; 0 for ADDR_UNIX */
-    uint32_t scope;   /* IPv6 link-local interface */
+    uint8_t family; /* enum addr_family */
+    uint16_t port;  /* host byte order; 0 for ADDR_UNIX */
+    uint32_t scope; /* IPv6 link-local interface */
     union {
         uint8_t ip[16];   /* network byte order; the first 4 for ADDR_IPV4, the rest is zero */
         const char *path; /* ADDR_UNIX: borrowed from whoever made the address, as long as the address lives */
@@ -27,6 +27,8 @@ enum { ADDR_TEXT = sizeof(((struct sockaddr_un *) 0)->sun_path) + 8 };
 /* "10.0.0.1", "10.0.0.1:80", "::1", "[::1]:80": no names. default_port is taken when none is written.
  * False when it is not a literal address. */
 bool addr_parse(struct addr *addr, const char *text, size_t len, uint16_t default_port);
+/* The address alone: "10.0.0.1", "::1", "fe80::1%eth0". */
+bool addr_parse_ip(struct addr *addr, const char *text, size_t len, uint16_t port);
 /* `path` is borrowed. False when it is empty or does not fit a unix address. */
 bool addr_unix(struct addr *addr, const char *path);
 /* "10.0.0.1:80", "[::1]:80", "unix:/path". Returns out. */
