@@ -32,9 +32,10 @@ static void write_cluster(struct json_writer *w, const char *service, const stru
 static int32_t describe_one(struct lane *lane, const char *service, bool connect, uint64_t until_us,
                             struct json_writer *w, struct fault *fault)
 {
-    struct knowing knowing = {
-        .lane = lane, .what = { service, "GET", "/" }, .connect = connect, .until_us = until_us
-    };
+    struct knowing knowing = { .lane = lane,
+                               .what = { .service = service, .method = "GET", .path = "/" },
+                               .connect = connect,
+                               .until_us = until_us };
     int32_t err = know_service(&knowing);
 
     *fault = knowing.fault;

@@ -61,7 +61,9 @@ static void write_policy(struct json_writer *w, struct engine *engine, const cha
 static int32_t explain(struct engine *engine, const struct request_ask *ask, uint64_t until_us, struct json_writer *w)
 {
     struct lane *lane = engine_lane(engine);
-    struct knowing knowing = { .lane = lane, .what = { ask->service, ask->method, ask->path }, .until_us = until_us };
+    struct knowing knowing = { .lane = lane,
+                               .what = { .service = ask->service, .method = ask->method, .path = ask->path },
+                               .until_us = until_us };
     int32_t err = know_service(&knowing);
 
     write_request(w, ask);

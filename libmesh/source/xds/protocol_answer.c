@@ -54,6 +54,8 @@ static uint64_t hash_response(const struct protocol_variant *variant, const Prot
 
 /* ---- complaints ---- */
 
+static char *sentence(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
 static char *sentence(const char *format, va_list args)
 {
     char text[FAULT_TEXT];
