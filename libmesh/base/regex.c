@@ -11,13 +11,13 @@
 #include <mesh/error.h>
 
 #include "base/mem.h"
+#include "base/regex_syntax.h"
 #include "base/text.h"
 
 /* Steps of one call, a few nanoseconds each. */
 enum { STEPS = 1 << 20 };
 /* KiB of what is remembered to go back to. */
 enum { HEAP_KB = 256 };
-enum { NESTED_MOST = 100 };
 
 struct regex {
     _Atomic uint32_t refs;
@@ -39,7 +39,8 @@ static void give(void *block, void *user)
     mem_free(block);
 }
 
-/* What PCRE2 needs for one call: nearly always it fits, and then nothing is allocated. */
+/* What PCRE2 needs for one call: nearly always it fits, and then nothing is allocated. (The first 20 KiB are pcre2_match()'s
+ * own, for what it goes back to.) */
 enum { SCRATCH = 23 << 10 };
 struct scratch {
     size_t used;
@@ -68,15 +69,22 @@ static void give_scratch(void *block, void *user)
 
 /* ---- patterns ---- */
 
-static int32_t refuse(const char *pattern, size_t at, int error, struct fault *fault)
+static int32_t refuse(const char *pattern, size_t at, const char *why, struct fault *fault)
 {
-    char words[128] = "", shown[100];
+    char shown[100];
 
-    if (error == PCRE2_ERROR_NOMEMORY)
+    return fault_set(fault, MESH_ERR_INVALID, "regular expression \"%s\", at byte %zu: %s",
+                     text_printable(pattern, strlen(pattern), shown, sizeof shown), at, why);
+}
+
+static int32_t refuse_error(const char *pattern, size_t at, int error, struct fault *fault)
+{
+    char why[128] = "";
+
+    if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
-    pcre2_get_error_message(error, (PCRE2_UCHAR *) words, sizeof words);
-    return fault_set(fault, MESH_ERR_INVALID, "regular expression \"%s\": %s, at byte %zu",
-                     text_printable(pattern, strlen(pattern), shown, sizeof shown), words, at);
+    pcre2_get_error_message(error, (PCRE2_UCHAR *) why, sizeof why);
+    return refuse(pattern, at, why, fault);
 }
 
 static pcre2_code *compile(const char *pattern, enum regex_use use, int *error, size_t *at)
@@ -90,7 +98,7 @@ static pcre2_code *compile(const char *pattern, enum regex_use use, int *error, 
     if (!context)
         goto done;
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-    pcre2_set_parens_nest_limit(context, NESTED_MOST);
+    pcre2_set_parens_nest_limit(context, REGEX_NESTED_MOST);
     if (use == REGEX_TO_REPLACE)
         options |= PCRE2_AUTO_CALLOUT;
     code = pcre2_compile((PCRE2_SPTR) pattern, PCRE2_ZERO_TERMINATED, options, error, at, context);
@@ -103,6 +111,7 @@ done:
 int32_t regex_new(const char *pattern, enum regex_use use, struct regex **out, struct fault *fault)
 {
     struct regex *regex;
+    const char *wrong;
     size_t at = 0;
     int error;
 
@@ -110,13 +119,16 @@ int32_t regex_new(const char *pattern, enum regex_use use, struct regex **out, s
     if (strlen(pattern) > REGEX_MOST)
         return fault_set(fault, MESH_ERR_INVALID, "a regular expression of %zu bytes; at most %d are allowed",
                          strlen(pattern), REGEX_MOST);
+    wrong = regex_syntax_check(pattern, &at);
+    if (wrong)
+        return refuse(pattern, at, wrong, fault);
     regex = mem_zalloc(sizeof *regex);
     if (!regex)
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     regex->code = compile(pattern, use, &error, &at);
     if (!regex->code) {
         mem_free(regex);
-        return refuse(pattern, at, error, fault);
+        return refuse_error(pattern, at, error, fault);
     }
     regex->refs = 1;
     regex->use = use;
@@ -167,7 +179,7 @@ done:
 }
 
 /* All alternatives side by side, a byte at a time: each is compared with those before it. */
-enum { COMPARED = 8 << 20, SIDE_BY_SIDE = 512, WORDS_OF_ONE = 6 };
+enum { COMPARED = 16 << 20, SIDE_BY_SIDE = 512, WORDS_OF_ONE = 6 };
 
 static size_t fewer(size_t alternatives, size_t len)
 {
@@ -178,15 +190,11 @@ static size_t fewer(size_t alternatives, size_t len)
 
 static int match_side_by_side(const struct regex *regex, const char *text, size_t len)
 {
-    struct scratch scratch;
     int workspace[SIDE_BY_SIDE * WORDS_OF_ONE + 2];
-    pcre2_general_context *memory;
-    pcre2_match_data *data;
+    pcre2_general_context *memory = pcre2_general_context_create(take, give, NULL);
+    pcre2_match_data *data = memory ? pcre2_match_data_create(1, memory) : NULL;
     int result = PCRE2_ERROR_NOMEMORY;
 
-    scratch.used = 0;
-    memory = pcre2_general_context_create(take_scratch, give_scratch, &scratch);
-    data = memory ? pcre2_match_data_create(1, memory) : NULL;
     if (data)
         result = pcre2_dfa_match(regex->code, (PCRE2_SPTR) text, len, 0,
                                  PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DFA_SHORTEST | PCRE2_NO_UTF_CHECK, data,
