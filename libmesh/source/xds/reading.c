@@ -72,6 +72,9 @@ static size_t write_path(const struct reading *reading, char *out, size_t cap)
 }
 
 static void write_sentence(const struct reading *reading, char out[FAULT_TEXT], const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+static void write_sentence(const struct reading *reading, char out[FAULT_TEXT], const char *format, va_list args)
 {
     size_t at = write_path(reading, out, FAULT_TEXT);
 
