@@ -103,6 +103,27 @@ const struct bootstrap_authority *bootstrap_authority(const struct bootstrap *bo
     return NULL;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_server(const struct bootstrap_server *a, const struct bootstrap_server *b)
+{
+    return strcmp(a->uri, b->uri) == 0 && a->target.protocol == b->target.protocol && a->features == b->features &&
+           same_text(a->tls.ca, b->tls.ca) && same_text(a->tls.cert, b->tls.cert) &&
+           same_text(a->tls.key, b->tls.key) && a->tls.refresh_ms == b->tls.refresh_ms;
+}
+
+bool bootstrap_servers_equal(const struct bootstrap_servers *a, const struct bootstrap_servers *b)
+{
+    bool equal = a->n == b->n;
+
+    for (size_t i = 0; equal && i < a->n; i++)
+        equal = same_server(&a->items[i], &b->items[i]);
+    return equal;
+}
+
 /* ---- the end ---- */
 
 static void clear_files(struct bootstrap_files *files)

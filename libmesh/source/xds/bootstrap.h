@@ -78,5 +78,7 @@ void bootstrap_free(struct bootstrap *bootstrap); /* NULL is fine */
 /* NULL: there is none of that name. */
 const struct bootstrap_provider *bootstrap_provider(const struct bootstrap *bootstrap, const char *name);
 const struct bootstrap_authority *bootstrap_authority(const struct bootstrap *bootstrap, const char *name);
+/* Authorities whose servers are the same share their connections. */
+bool bootstrap_servers_equal(const struct bootstrap_servers *a, const struct bootstrap_servers *b);
 
 #endif

@@ -269,6 +269,39 @@ static void what_is_wrong_is_said_with_its_place(void **state)
     }
 }
 
+static void servers_are_the_same_or_not(void **state)
+{
+#define AT(uri, type, more) "{\"server_uri\": \"" uri "\", \"channel_creds\": [{\"type\": \"" type "\"" more "}]}"
+#define CA(path)            ", \"config\": {\"ca_certificate_file\": \"" path "\"}"
+    struct bootstrap *b = parsed("{\"node\": {\"id\": \"x\"}, \"xds_servers\": [" AT(
+        "a:1", "tls", CA("/a")) "], \"authorities\": {"
+                                "\"same\": {\"xds_servers\": [" AT(
+                                    "a:1", "tls",
+                                    CA("/a")) "]}, "
+                                              "\"more\": {\"xds_servers\": [" AT("a:1", "tls", CA("/a")) ", " AT(
+                                                  "b:1", "insecure",
+                                                  "") "]}, "
+                                                      "\"other\": {\"xds_servers\": [" AT(
+                                                          "a:2", "tls",
+                                                          CA("/a")) "]}, "
+                                                                    "\"plain\": {\"xds_servers\": [" AT(
+                                                                        "a:1", "insecure",
+                                                                        "") "]}, "
+                                                                            "\"roots\": {\"xds_servers\": [" AT(
+                                                                                "a:1", "tls",
+                                                                                "") "]}, "
+                                                                                    "\"file\": {\"xds_servers\": [" AT(
+                                                                                        "a:1", "tls",
+                                                                                        CA("/b")) "]}, \"none\": {}}}");
+
+    (void) state;
+    assert_int_equal(b->n_authorities, 7);
+    for (size_t i = 0; i < b->n_authorities; i++)
+        assert_int_equal(bootstrap_servers_equal(&b->servers, &b->authorities[i].servers),
+                         strcmp(b->authorities[i].name, "same") == 0);
+    bootstrap_free(b);
+}
+
 static void it_is_a_file_or_a_text(void **state)
 {
     char path[] = "/tmp/mesh-bootstrap-XXXXXX", sentence[128];
@@ -331,6 +364,7 @@ int main(void)
         cmocka_unit_test(as_go_control_plane_shows_it),
         cmocka_unit_test(servers_are_targets_of_grpc),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+        cmocka_unit_test(servers_are_the_same_or_not),
         cmocka_unit_test(it_is_a_file_or_a_text),
         cmocka_unit_test(every_failing_allocation_is_told),
     };
