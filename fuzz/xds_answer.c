@@ -7,13 +7,15 @@
 
 enum { IS_DELTA = 1, IS_REFUSED = 2 };
 
+static volatile uint64_t sums;
+
 static void check(bool holds)
 {
     if (!holds)
         abort();
 }
 
-/* Everything that is handed out can be read. */
+/* Everything that is handed out can be read; the sum is nobody's business. */
 static uint64_t read_all(const struct xds_answer *answer)
 {
     uint64_t sum = strlen(answer->version) + strlen(answer->nonce);
@@ -54,7 +56,7 @@ static void hear(struct protocol *protocol, const uint8_t *data, size_t size, co
     check(answer || fault.text[0]);
     if (!answer)
         return;
-    check(read_all(answer) != 1);
+    sums += read_all(answer);
     protocol_conclude(protocol, answer, answer->refusal ? answer->refusal : error, now_us);
     reply(protocol, now_us + US_PER_S);
 }
