@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of one connection: dial, find out what the peer speaks, wait for its greeting, serve, drain. */
+/* The life of one connection: connect, find out what the peer speaks, serve, drain. */
 #include "pool/connection.h"
 
 #include <string.h>
@@ -23,14 +23,7 @@ static void end(struct connection *connection, const struct fault *why)
 
 static void on_room(struct http_conn *http)
 {
-    struct connection *connection = of(http);
-
-    if (connection->state == CONNECTION_GREETING) {
-        connection->state = CONNECTION_OPEN;
-        loop_timer_cancel(http->loop, &connection->greeting);
-        pool_connection_opened(connection);
-    }
-    pool_connection_has_room(connection);
+    pool_connection_has_room(of(http));
 }
 
 static void on_draining(struct http_conn *http, const struct fault *why)
@@ -39,7 +32,7 @@ static void on_draining(struct http_conn *http, const struct fault *why)
 
     connection->was_silent = http_conn_silent(http);
     if (connection->state != CONNECTION_OPEN)
-        return; /* a peer that says good-bye first: on_closed follows */
+        return;
     connection->state = CONNECTION_DRAINING;
     pool_connection_draining(connection, why);
 }
@@ -51,31 +44,14 @@ static void on_closed(struct http_conn *http, const struct fault *why)
 
 static const struct http_conn_ops http_ops = { on_room, on_draining, on_closed };
 
-static void on_no_greeting(struct loop_timer *timer)
+static void become_open(struct connection *connection)
 {
-    struct connection *connection = CONTAINER_OF(timer, struct connection, greeting);
-    struct pool *pool = connection->pool;
-    struct fault fault;
-    char text[ADDR_TEXT];
-
-    fault_set(&fault, MESH_ERR_CONNECT, "connect to %s: connected, but no HTTP/2 settings came within %llu ms",
-              addr_format(&pool->conf.addrs[0], text),
-              (unsigned long long) (pool->conf.connect_timeout_us / US_PER_MS));
-    end(connection, &fault);
+    connection->state = CONNECTION_OPEN;
+    pool_connection_opened(connection);
+    pool_connection_has_room(connection);
 }
 
-/* ---- what dialling tells ---- */
-
-static int32_t become_h2(struct connection *connection, struct net_stream *stream, struct fault *fault)
-{
-    struct pool *pool = connection->pool;
-    uint64_t now = loop_now_us(pool->loop);
-
-    connection->state = CONNECTION_GREETING;
-    connection->greeting.on_due = on_no_greeting;
-    loop_timer_set(pool->loop, &connection->greeting, now + pool->conf.connect_timeout_us);
-    return http_conn_h2(pool->loop, &pool->conf.http, stream, &http_ops, connection, &connection->http, fault);
-}
+/* ---- what connecting tells ---- */
 
 static int32_t become_h1(struct connection *connection, struct fault *fault)
 {
@@ -96,72 +72,61 @@ static int32_t become_h1(struct connection *connection, struct fault *fault)
     return http_conn_h1(pool->loop, &pool->conf.http, &h1, &http_ops, connection, &connection->http, fault);
 }
 
-/* What a TLS peer speaks was agreed in the handshake; an HTTP/1.1 peer is left to libcurl, which dials for itself. */
-static int32_t settle_protocol(struct connection *connection, struct net_stream *stream, struct fault *fault)
+static void become_h2(struct connection *connection, struct http_conn *http)
 {
     struct pool *pool = connection->pool;
-    char text[ADDR_TEXT];
 
-    if (!pool->conf.tls || strcmp(net_stream_alpn(stream), "h2") == 0) {
-        pool->conf.speaks = POOL_HTTP2;
-        return become_h2(connection, stream, fault);
-    }
-    net_stream_close(stream);
-    if (pool->conf.speaks == POOL_HTTP2)
-        return fault_set(
-            fault, MESH_ERR_PROTOCOL,
-            "connect to %s: the peer does not offer HTTP/2 by ALPN, which this target demands (use https://)",
-            addr_format(&pool->conf.addrs[0], text));
-    pool->conf.speaks = POOL_HTTP1;
-    return become_h1(connection, fault);
+    connection->http = http;
+    pool->conf.speaks = POOL_HTTP2;
+    http_conn_set_silence(http, pool->conf.http.silence_us); /* it may have changed meanwhile */
+    become_open(connection);
 }
 
-static void on_dialled(void *user, int32_t err, struct net_stream *stream, const struct fault *why)
+/* What a TLS peer speaks was agreed in the handshake; an HTTP/1.1 peer is left to libcurl, which dials for itself. */
+static void on_connected(void *user, const struct http_connected *result)
 {
     struct connection *connection = user;
+    struct pool *pool = connection->pool;
     struct fault fault = { 0 };
 
-    connection->dial = NULL;
-    if (err) {
-        end(connection, why);
+    connection->connect = NULL;
+    if (result->conn) {
+        become_h2(connection, result->conn);
         return;
     }
-    err = settle_protocol(connection, stream, &fault);
-    if (err) {
-        if (fault.code == 0)
-            fault_set(&fault, err, "a connection could not be set up: %s", error_text(err));
+    if (!result->speaks_http1 || pool->conf.speaks == POOL_HTTP2) {
+        end(connection, result->fault);
+        return;
+    }
+    pool->conf.speaks = POOL_HTTP1;
+    if (become_h1(connection, &fault) == 0)
+        become_open(connection);
+    else
         end(connection, &fault);
-        return;
-    }
-    if (connection->state == CONNECTION_OPEN) {
-        pool_connection_opened(connection);
-        pool_connection_has_room(connection);
-    }
 }
 
 static void on_h1_ready(struct loop_timer *timer)
 {
-    struct connection *connection = CONTAINER_OF(timer, struct connection, greeting);
-
-    pool_connection_opened(connection);
-    pool_connection_has_room(connection);
+    become_open(CONTAINER_OF(timer, struct connection, ready));
 }
 
-static int32_t dial(struct connection *connection, struct loop *loop)
+static int32_t connect_h2(struct connection *connection, struct loop *loop)
 {
     const struct pool_conf *conf = &connection->pool->conf;
-    struct net_dial_conf dial = {
-        .addrs = conf->addrs,
-        .n_addrs = conf->n_addrs,
-        .timeout_us = conf->connect_timeout_us,
-        .tls = conf->tls,
-        .server_name = conf->server_name,
-        .alpn = !conf->tls                   ? NULL
-                : conf->speaks == POOL_HTTP2 ? "h2"
-                                             : "h2,http/1.1",
+    const struct http_connect_conf connect = {
+        .dial = { .addrs = conf->addrs,
+                  .n_addrs = conf->n_addrs,
+                  .timeout_us = conf->connect_timeout_us,
+                  .tls = conf->tls,
+                  .server_name = conf->server_name,
+                  .alpn = !conf->tls                   ? NULL
+                          : conf->speaks == POOL_HTTP2 ? "h2"
+                                                       : "h2,http/1.1" },
+        .conn = conf->http,
+        .ops = &http_ops,
     };
 
-    return net_dial_start(loop, &dial, on_dialled, connection, &connection->dial);
+    return http_connect_start(loop, &connect, on_connected, connection, &connection->connect);
 }
 
 int32_t connection_start(struct pool *pool, const struct pool_conf *conf, struct loop *loop)
@@ -174,15 +139,15 @@ int32_t connection_start(struct pool *pool, const struct pool_conf *conf, struct
         return MESH_ERR_NOMEM;
     connection->pool = pool;
     connection->began_us = loop_now_us(loop);
-    connection->state = CONNECTION_DIALLING;
+    connection->state = CONNECTION_CONNECTING;
     list_push_back(&pool->connections, &connection->link);
     if (conf->speaks == POOL_HTTP1) {
         err = become_h1(connection, &fault);
-        connection->greeting.on_due = on_h1_ready;
+        connection->ready.on_due = on_h1_ready;
         if (!err)
-            loop_timer_set(loop, &connection->greeting, 0); /* told in the next turn, as all news */
+            loop_timer_set(loop, &connection->ready, 0); /* told in the next turn, as all news */
     } else {
-        err = dial(connection, loop);
+        err = connect_h2(connection, loop);
     }
     if (err)
         connection_free(connection);
@@ -191,10 +156,9 @@ int32_t connection_start(struct pool *pool, const struct pool_conf *conf, struct
 
 void connection_free(struct connection *connection)
 {
-    loop_timer_cancel(connection->pool->loop, &connection->greeting);
+    loop_timer_cancel(connection->pool->loop, &connection->ready);
     list_remove(&connection->link);
-    if (connection->dial)
-        net_dial_cancel(connection->dial);
+    http_connect_cancel(connection->connect);
     http_conn_free(connection->http);
     mem_free(connection);
 }

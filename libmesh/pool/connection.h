@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection of a pool, from dialling to its end. Private to pool/.
  *
- * Life: DIALLING → GREETING (HTTP/2: until the peer's SETTINGS) → OPEN → DRAINING → gone; from each to gone. */
+ * Life: CONNECTING (HTTP/2: until the peer's SETTINGS) → OPEN → DRAINING → gone; from each to gone. */
 #ifndef POOL_CONNECTION_H
 #define POOL_CONNECTION_H
 
 #include "pool/pool.h"
 
-enum connection_state { CONNECTION_DIALLING, CONNECTION_GREETING, CONNECTION_OPEN, CONNECTION_DRAINING };
+enum connection_state { CONNECTION_CONNECTING, CONNECTION_OPEN, CONNECTION_DRAINING };
 
 struct connection {
     struct list link; /* in pool.connections */
     struct pool *pool;
     enum connection_state state;
-    struct net_dial *dial;      /* DIALLING */
-    struct http_conn *http;     /* from GREETING on */
-    uint64_t began_us;          /* dialling */
-    bool was_silent;            /* when it began to drain: the silence is why */
-    struct loop_timer greeting; /* the connect timeout covers the peer's first words */
+    struct http_connect *connect; /* to an HTTP/2 peer, or to find out whether it is one */
+    struct http_conn *http;       /* NULL meanwhile */
+    uint64_t began_us;            /* connecting */
+    bool was_silent;              /* when it began to drain: the silence is why */
+    struct loop_timer ready;      /* HTTP/1.1, known from the start: told in the next turn */
 };
 
 /* What a connection tells its pool. The connection is gone after connection_ended(). */

@@ -59,24 +59,32 @@ static int digit_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte that the escape at the beginning stands for; -1: there is none. */
+static int escaped(const char *text, size_t len)
+{
+    int high = len > 2 && text[0] == '%' ? digit_of(text[1]) : -1;
+    int low = high >= 0 ? digit_of(text[2]) : -1;
+
+    return low < 0 ? -1 : high << 4 | low;
+}
+
+static bool put_byte(struct buf *out, char c)
+{
+    return is_unreserved(c) ? buf_append(out, &c, 1) : put_escape(out, (unsigned char) c);
+}
+
 /* For what may have some: those of letters that need none are taken away, the others are in capitals. */
 static bool put_normal(struct buf *out, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        int high = i + 2 < len ? digit_of(text[i + 1]) : -1, low = i + 2 < len ? digit_of(text[i + 2]) : -1;
-        char c = (char) (high << 4 | low);
-        bool done;
+    bool done = true;
 
-        if (text[i] != '%' || high < 0 || low < 0) {
-            done = buf_append(out, text + i, 1);
-        } else {
-            done = is_unreserved(c) ? buf_append(out, &c, 1) : put_escape(out, (unsigned char) c);
-            i += 2;
-        }
-        if (!done)
-            return false;
+    for (size_t at = 0; done && at < len;) {
+        int byte = escaped(text + at, len - at);
+
+        done = byte < 0 ? buf_append(out, text + at, 1) : put_byte(out, (char) byte);
+        at += byte < 0 ? 1 : 3;
     }
-    return true;
+    return done;
 }
 
 /* ---- one spelling ---- */
