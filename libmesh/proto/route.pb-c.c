@@ -2419,7 +2419,7 @@ const ProtobufCMessageDescriptor route__route_action__descriptor =
   (ProtobufCMessageInit) route__route_action__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor route__retry_policy__retry_host_predicate__field_descriptors[1] =
+static const ProtobufCFieldDescriptor route__retry_policy__retry_host_predicate__field_descriptors[2] =
 {
   {
     "name",
@@ -2433,14 +2433,28 @@ static const ProtobufCFieldDescriptor route__retry_policy__retry_host_predicate_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "typed_config",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Route__RetryPolicy__RetryHostPredicate, config_type_case),
+    offsetof(Route__RetryPolicy__RetryHostPredicate, typed_config),
+    &pb__any__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned route__retry_policy__retry_host_predicate__field_indices_by_name[] = {
   0,   /* field[0] = name */
+  1,   /* field[1] = typed_config */
 };
-static const ProtobufCIntRange route__retry_policy__retry_host_predicate__number_ranges[1 + 1] =
+static const ProtobufCIntRange route__retry_policy__retry_host_predicate__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 3, 1 },
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor route__retry_policy__retry_host_predicate__descriptor =
 {
@@ -2450,10 +2464,10 @@ const ProtobufCMessageDescriptor route__retry_policy__retry_host_predicate__desc
   "Route__RetryPolicy__RetryHostPredicate",
   "envoy.config.route.v3",
   sizeof(Route__RetryPolicy__RetryHostPredicate),
-  1,
+  2,
   route__retry_policy__retry_host_predicate__field_descriptors,
   route__retry_policy__retry_host_predicate__field_indices_by_name,
-  1,  route__retry_policy__retry_host_predicate__number_ranges,
+  2,  route__retry_policy__retry_host_predicate__number_ranges,
   (ProtobufCMessageInit) route__retry_policy__retry_host_predicate__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

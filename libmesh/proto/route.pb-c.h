@@ -646,6 +646,12 @@ struct  Route__RouteAction
     , NULL, (char *)protobuf_c_empty_string, NULL, NULL, CORE__ROUTING_PRIORITY__DEFAULT, 0,NULL, ROUTE__ROUTE_ACTION__CLUSTER_NOT_FOUND_RESPONSE_CODE__SERVICE_UNAVAILABLE, NULL, NULL, NULL, 0,NULL, NULL, NULL, 0, ROUTE__ROUTE_ACTION__CLUSTER_SPECIFIER__NOT_SET, {0}, ROUTE__ROUTE_ACTION__HOST_REWRITE_SPECIFIER__NOT_SET, {0} }
 
 
+typedef enum {
+  ROUTE__RETRY_POLICY__RETRY_HOST_PREDICATE__CONFIG_TYPE__NOT_SET = 0,
+  ROUTE__RETRY_POLICY__RETRY_HOST_PREDICATE__CONFIG_TYPE_TYPED_CONFIG = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(ROUTE__RETRY_POLICY__RETRY_HOST_PREDICATE__CONFIG_TYPE__CASE)
+} Route__RetryPolicy__RetryHostPredicate__ConfigTypeCase;
+
 struct  Route__RetryPolicy__RetryHostPredicate
 {
   ProtobufCMessage base;
@@ -653,10 +659,14 @@ struct  Route__RetryPolicy__RetryHostPredicate
    * "envoy.retry_host_predicates.previous_hosts" is what libmesh does anyway; others are listed
    */
   char *name;
+  Route__RetryPolicy__RetryHostPredicate__ConfigTypeCase config_type_case;
+  union {
+    Pb__Any *typed_config;
+  };
 };
 #define ROUTE__RETRY_POLICY__RETRY_HOST_PREDICATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&route__retry_policy__retry_host_predicate__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, ROUTE__RETRY_POLICY__RETRY_HOST_PREDICATE__CONFIG_TYPE__NOT_SET, {0} }
 
 
 struct  Route__RetryPolicy__RetryBackOff

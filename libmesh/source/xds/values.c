@@ -53,6 +53,14 @@ int32_t values_runtime_fraction(struct reading *reading, const char *field,
 
 /* ---- messages of another type ---- */
 
+bool values_has_unknown(const ProtobufCMessage *message, uint32_t number)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++)
+        if (message->unknown_fields[i].tag == number)
+            return true;
+    return false;
+}
+
 int32_t values_unpack(struct reading *reading, const Pb__Any *any, const ProtobufCMessageDescriptor *type,
                       ProtobufCMessage **out)
 {

@@ -17,6 +17,8 @@ int32_t values_fraction(struct reading *reading, const char *field, const Type__
 int32_t values_runtime_fraction(struct reading *reading, const char *field,
                                 const Core__RuntimeFractionalPercent *fraction, struct route_fraction *out);
 
+/* A field of that number is there, and not known. */
+bool values_has_unknown(const ProtobufCMessage *message, uint32_t number);
 /* Scanned and unpacked; unknown fields are listed. *out: wire_free(). */
 int32_t values_unpack(struct reading *reading, const Pb__Any *any, const ProtobufCMessageDescriptor *type,
                       ProtobufCMessage **out);
