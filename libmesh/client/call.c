@@ -192,7 +192,7 @@ int32_t call_start(struct mesh_queue *queue, const struct request_ask *ask, cons
 
     if (err)
         return err;
-    call = ask_keep(sizeof *call, sizeof(struct mesh_response), &kept_ask, &kept_body);
+    call = request_keep(sizeof *call, sizeof(struct mesh_response), &kept_ask, &kept_body);
     if (!call)
         return MESH_ERR_NOMEM;
     call->refs = out ? 2 : 1;

@@ -44,7 +44,8 @@ struct engine {
     struct mesh_client *client;
     struct source *source; /* in lanes[0] */
     pthread_mutex_t lock;
-    struct map shared;     /* struct cluster_shared by name, with the lock */
+    struct map shared; /* struct cluster_shared by name, with the lock */
+    struct limits limits;
     struct list forgotten; /* inside lanes[0]: lookups of describe.c that nobody waits for any more */
     bool abandoned;        /* in a forked child: belongs to the parent */
     struct engine *next_abandoned;
@@ -102,16 +103,11 @@ void fork_unwatch(struct mesh_client *client);
 
 /* [inside lane 0] A new snapshot for all lanes of the engine, `user`; the reference is taken over. */
 void engine_on_snapshot(void *user, struct model_snapshot *snapshot);
-int32_t lane_find_cluster(struct request_env *env, const struct route_request *what, struct cluster **out,
-                          struct fault *fault);
+int32_t lane_find_home(struct request_env *env, const struct route_request *what, struct route_choice *choice,
+                       struct cluster **out, struct fault *fault);
+int32_t lane_find_cluster(struct request_env *env, const char *key, struct cluster **out);
 void lane_begin(struct lane *lane, struct model_snapshot *snapshot);
 void lane_end(struct lane *lane);
-
-/* ---- ask.c ---- */
-
-/* A zeroed block of `size` bytes, followed by copies of all that the request borrows: ask and body point to them then. With them
- * it has at least `least` bytes. NULL: out of memory, both are as they were. */
-void *ask_keep(size_t size, size_t least, struct request_ask *ask, struct body *body);
 
 /* ---- call.c ---- */
 

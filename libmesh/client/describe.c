@@ -13,7 +13,7 @@ static void write_cluster(struct json_writer *w, const char *service, const stru
     json_key(w, "service");
     json_quoted(w, service);
     json_key(w, "cluster");
-    json_quoted(w, cluster->shared->name);
+    json_quoted(w, cluster->conf->label);
     json_key(w, "protocol");
     json_quoted(w, model_protocol_name(cluster->conf->protocol));
     json_key(w, "state");
@@ -27,7 +27,33 @@ static void write_cluster(struct json_writer *w, const char *service, const stru
     json_end(w, '}');
 }
 
+/* GET / is answered by its route. */
+static void write_route_alone(struct json_writer *w, const char *service, const struct route_choice *choice)
+{
+    json_begin(w, '{');
+    json_put_text(w, "service", service);
+    json_put_text(w, "cluster", NULL);
+    json_put_text(w, "route", choice->route->name);
+    json_end(w, '}');
+}
+
 /* ---- describing ---- */
+
+/* Of a service that a control plane knows: the cluster that GET / goes to, if there is one. */
+static int32_t describe_known(struct knowing *knowing, const char *service, struct json_writer *w)
+{
+    struct lane *lane = knowing->lane;
+    int32_t err = know_service(knowing);
+
+    loop_enter(lane->loop);
+    if (knowing->cluster)
+        write_cluster(w, service, knowing->cluster);
+    else if (!err)
+        write_route_alone(w, service, &knowing->choice);
+    know_forget(knowing);
+    loop_leave(lane->loop);
+    return err;
+}
 
 static int32_t describe_one(struct lane *lane, const char *service, bool connect, uint64_t until_us,
                             struct json_writer *w, struct fault *fault)
@@ -36,50 +62,67 @@ static int32_t describe_one(struct lane *lane, const char *service, bool connect
                                .what = { .service = service, .method = "GET", .path = "/" },
                                .connect = connect,
                                .until_us = until_us };
-    int32_t err = know_service(&knowing);
+    int32_t err = describe_known(&knowing, service, w);
 
     *fault = knowing.fault;
-    loop_enter(lane->loop);
-    if (knowing.cluster) {
-        write_cluster(w, service, knowing.cluster);
-        cluster_unref(knowing.cluster);
-    }
-    loop_leave(lane->loop);
     return err;
 }
 
-/* The names of all clusters of the snapshot, copied. */
-static char **names_of(struct lane *lane, size_t *n)
+static bool is_configured(const struct model_cluster *cluster)
 {
-    char **names;
+    return cluster->label == cluster->name;
+}
 
+/* The keys of all configured clusters, and of those of a control plane that this loop has called, copied. */
+static char **keys_of(struct lane *lane, size_t *n)
+{
+    const struct model_snapshot *snapshot;
+    char **keys;
+
+    *n = 0;
     loop_enter(lane->loop);
-    *n = lane->snapshot->n;
-    names = mem_array(*n, sizeof *names);
-    for (size_t i = 0; names && i < *n; i++)
-        names[i] = mem_strdup(lane->snapshot->entries[i].cluster->name);
+    snapshot = lane->snapshot;
+    keys = mem_array(snapshot->n + 1, sizeof *keys);
+    for (size_t i = 0; keys && i < snapshot->n; i++) {
+        const struct model_cluster *cluster = snapshot->entries[i].cluster;
+
+        if (is_configured(cluster) || map_get_text(&lane->clusters, cluster->name))
+            keys[(*n)++] = mem_strdup(cluster->name);
+    }
     loop_leave(lane->loop);
-    return names;
+    return keys;
+}
+
+static void describe_key(struct lane *lane, const char *key, bool connect, uint64_t until_us, struct json_writer *w)
+{
+    bool is_given = text_starts_with(key, "xds:");
+    const char *label = is_given ? key + strlen("xds:") : key;
+    struct knowing knowing = { .lane = lane,
+                               .what = { .service = key, .method = "GET", .path = "/" },
+                               .is_cluster = is_given,
+                               .connect = connect,
+                               .until_us = until_us };
+
+    describe_known(&knowing, label, w);
 }
 
 static void describe_all(struct lane *lane, bool connect, uint64_t until_us, struct json_writer *w)
 {
-    struct fault ignored;
     size_t n;
-    char **names = names_of(lane, &n);
+    char **keys = keys_of(lane, &n);
 
     json_begin(w, '{');
     json_key(w, "services");
     json_begin(w, '[');
-    for (size_t i = 0; names && i < n; i++) {
-        if (names[i])
-            describe_one(lane, names[i], connect, until_us, w, &ignored);
-        mem_free(names[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (keys[i])
+            describe_key(lane, keys[i], connect, until_us, w);
+        mem_free(keys[i]);
     }
     json_end(w, ']');
     json_end(w, '}');
-    w->failed = w->failed || !names;
-    mem_free(names);
+    w->failed = w->failed || !keys;
+    mem_free(keys);
 }
 
 int32_t client_describe(struct mesh_client *client, const char *service, bool connect, uint64_t until_us, char **out,

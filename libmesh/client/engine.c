@@ -21,7 +21,7 @@ static void on_empty(struct request_env *env)
         loop_waiter_done(lane->loop, &CONTAINER_OF(link, struct drainer, link)->waiter);
 }
 
-static int32_t make_lane(struct engine *engine, struct lane *lane, struct fault *fault)
+static int32_t make_lane(struct engine *engine, struct lane *lane, uint64_t channel, struct fault *fault)
 {
     struct loop_conf conf = { .threadless = engine->client->threadless };
     int32_t err;
@@ -32,7 +32,10 @@ static int32_t make_lane(struct engine *engine, struct lane *lane, struct fault 
     lane->engine = engine;
     lane->env.loop = lane->loop;
     lane->env.observe = engine->client->observe;
+    lane->env.find_home = lane_find_home;
     lane->env.find_cluster = lane_find_cluster;
+    lane->env.limits = &engine->limits;
+    lane->env.channel = channel;
     lane->env.on_empty = on_empty;
     list_init(&lane->env.running);
     list_init(&lane->env.homeless);
@@ -89,6 +92,8 @@ static int32_t engine_new(struct mesh_client *client, struct engine **out, struc
 {
     size_t n = lanes_wanted(client);
     struct engine *engine = mem_zalloc(sizeof *engine + n * sizeof engine->lanes[0]);
+    struct rand dice;
+    uint64_t channel;
     int32_t err = 0;
 
     *out = NULL;
@@ -98,8 +103,11 @@ static int32_t engine_new(struct mesh_client *client, struct engine **out, struc
     engine->n_lanes = n;
     list_init(&engine->forgotten);
     pthread_mutex_init(&engine->lock, NULL);
+    limits_init(&engine->limits);
+    rand_seed(&dice);
+    channel = rand_u64(&dice);
     for (size_t i = 0; i < n && !err; i++)
-        err = make_lane(engine, &engine->lanes[i], fault);
+        err = make_lane(engine, &engine->lanes[i], channel, fault);
     if (!err)
         err = make_source(engine, fault);
     if (err) {
@@ -163,6 +171,7 @@ void engine_free(struct engine *engine)
     for (size_t i = 0; i < engine->n_lanes; i++)
         lane_end(&engine->lanes[i]);
     free_shared(engine);
+    limits_free(&engine->limits);
     pthread_mutex_destroy(&engine->lock);
     mem_free(engine);
 }

@@ -35,15 +35,35 @@ static bool all_settled(struct cluster *cluster)
     return settled;
 }
 
+static int32_t find(struct knowing *knowing)
+{
+    int32_t err;
+
+    if (knowing->is_cluster)
+        return lane_find_cluster(knowing->env, knowing->what.service, &knowing->cluster);
+    err = lane_find_home(knowing->env, &knowing->what, &knowing->choice, &knowing->cluster, &knowing->fault);
+
+    if (err)
+        knowing->choice.routes = NULL; /* none was taken */
+    return err;
+}
+
+void know_forget(struct knowing *knowing)
+{
+    model_routes_unref(knowing->choice.routes);
+    cluster_unref(knowing->cluster);
+}
+
 static bool look(struct knowing *knowing)
 {
-    if (!knowing->cluster) {
-        knowing->err = lane_find_cluster(knowing->env, &knowing->what, &knowing->cluster, &knowing->fault);
+    if (!knowing->is_known) {
+        knowing->err = find(knowing);
         if (knowing->err == MESH_ERR_AGAIN)
             return false;
-        if (knowing->err)
-            return true;
+        knowing->is_known = true;
     }
+    if (knowing->err || !knowing->cluster)
+        return true;
     if (knowing->cluster->set->state == ENDPOINTS_PENDING)
         return false;
     return !knowing->connect || all_settled(knowing->cluster);

@@ -153,7 +153,7 @@ int32_t stream_open(struct mesh_client *client, struct mesh_queue *queue, const 
     *out = NULL;
     if (err)
         return err;
-    stream = ask_keep(sizeof *stream, 0, &kept_ask, &none);
+    stream = request_keep(sizeof *stream, 0, &kept_ask, &none);
     if (!stream)
         return MESH_ERR_NOMEM;
     stream->request.body.is_stream = true;

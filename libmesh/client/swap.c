@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots coming in: clusters that stay are updated, those that are gone drain, requests that waited for a name go on. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "client/client.h"
@@ -117,38 +118,73 @@ static void keep_wanted(struct lane *lane, struct cluster *cluster, const char *
     want(lane, service, &ignored);
 }
 
-static int32_t find_routed(struct lane *lane, const struct route_request *what, struct cluster **out,
-                           struct fault *fault)
+/* The cluster of an entry, opened when it is called for the first time. */
+static int32_t cluster_of(struct lane *lane, const struct model_entry *entry, struct cluster **out)
 {
-    struct route_choice choice;
-    int32_t err = route_match(lane->snapshot, what, &choice, fault);
+    int32_t err = 0;
+
+    *out = map_get_text(&lane->clusters, entry->cluster->name);
+    if (!*out)
+        err = open_cluster(lane, entry, out);
+    if (!err)
+        cluster_ref(*out);
+    return err;
+}
+
+/* The mark that keeps a control plane's subscriptions: set often enough, and not by each request. */
+static void mark_used(struct model_routes *routes, uint64_t now_us)
+{
+    uint64_t before = atomic_load_explicit(&routes->used_us, memory_order_relaxed);
+
+    if (before == 0 || now_us > before + US_PER_S)
+        atomic_store_explicit(&routes->used_us, now_us, memory_order_relaxed);
+}
+
+static int32_t find_routed(struct lane *lane, const struct route_request *what, struct route_choice *choice,
+                           struct cluster **out, struct fault *fault)
+{
+    int32_t err = route_match(lane->snapshot, what, choice, fault);
 
     if (err == MESH_ERR_AGAIN) {
         err = want(lane, what->service, fault);
         return err ? err : MESH_ERR_AGAIN;
     }
+    if (choice->routes)
+        mark_used(choice->routes, loop_now_us(lane->loop));
+    if (!err && choice->entry)
+        err = cluster_of(lane, choice->entry, out);
     if (err)
-        return err;
-    if (!choice.entry)
-        return fault_set(fault, MESH_ERR_NO_ROUTE, "service \"%.100s\": its route leads to no cluster", what->service);
-    *out = map_get_text(&lane->clusters, choice.entry->cluster->name);
-    err = *out ? 0 : open_cluster(lane, choice.entry, out);
-    return err ? fault_set(fault, err, "%s", error_text(err)) : 0;
+        return fault->code == err ? err : fault_set(fault, err, "%s", error_text(err));
+    if (choice->routes)
+        model_routes_ref(choice->routes);
+    else
+        keep_wanted(lane, *out, what->service);
+    return 0;
 }
 
-int32_t lane_find_cluster(struct request_env *env, const struct route_request *what, struct cluster **out,
-                          struct fault *fault)
+int32_t lane_find_home(struct request_env *env, const struct route_request *what, struct route_choice *choice,
+                       struct cluster **out, struct fault *fault)
 {
     struct lane *lane = CONTAINER_OF(env, struct lane, env);
     struct cluster *cluster = map_get_text(&lane->clusters, what->service);
-    int32_t err = cluster ? 0 : find_routed(lane, what, &cluster, fault);
 
-    if (err)
-        return err;
+    *out = NULL;
+    if (!cluster || cluster->conf->label != cluster->conf->name)
+        return find_routed(lane, what, choice, out, fault);
+    choice->routes = NULL;
     keep_wanted(lane, cluster, what->service);
     cluster_ref(cluster);
     *out = cluster;
     return 0;
+}
+
+int32_t lane_find_cluster(struct request_env *env, const char *key, struct cluster **out)
+{
+    struct lane *lane = CONTAINER_OF(env, struct lane, env);
+    const struct model_entry *entry = model_snapshot_find(lane->snapshot, key);
+
+    *out = NULL;
+    return entry ? cluster_of(lane, entry, out) : MESH_ERR_NO_ROUTE;
 }
 
 /* ---- a new snapshot ---- */

@@ -6,20 +6,19 @@
 
 #define UNITS_PER_US UINT64_C(16000)
 #define UNITS_PER_S  (UNITS_PER_US * US_PER_S)
+/* No bucket takes longer to be full: nine years. */
+#define LONGEST (UINT64_C(1) << 62)
 
 uint32_t rate_limit_burst(const struct policy_rate_limit *policy)
 {
     return policy->burst ? policy->burst : policy->per_second;
 }
 
-bool rate_limit_take(struct rate_limit *limit, const struct policy_rate_limit *policy, uint64_t now_us)
+/* `span`: of a whole bucket. */
+static bool take(struct rate_limit *limit, uint64_t token, uint64_t span, uint64_t now_us)
 {
-    uint64_t now = now_us * UNITS_PER_US, was, next, token, empty;
+    uint64_t now = now_us * UNITS_PER_US, empty = now + span, was, next;
 
-    if (policy->per_second == 0)
-        return true;
-    token = UNITS_PER_S / policy->per_second;
-    empty = now + token * rate_limit_burst(policy);
     was = atomic_load_explicit(&limit->full_again, memory_order_relaxed);
     do {
         next = (was > now ? was : now) + token;
@@ -28,6 +27,33 @@ bool rate_limit_take(struct rate_limit *limit, const struct policy_rate_limit *p
     } while (!atomic_compare_exchange_weak_explicit(&limit->full_again, &was, next, memory_order_relaxed,
                                                     memory_order_relaxed));
     return true;
+}
+
+bool rate_limit_take(struct rate_limit *limit, const struct policy_rate_limit *policy, uint64_t now_us)
+{
+    uint64_t token;
+
+    if (policy->per_second == 0)
+        return true;
+    token = UNITS_PER_S / policy->per_second;
+    return take(limit, token, token * rate_limit_burst(policy), now_us);
+}
+
+bool rate_limit_take_of(struct rate_limit *limit, uint32_t most, uint32_t per_fill, uint64_t fill_us, uint64_t now_us)
+{
+    uint64_t token, span;
+
+    if (fill_us > LONGEST / UNITS_PER_US)
+        fill_us = LONGEST / UNITS_PER_US;
+    token = fill_us * UNITS_PER_US / per_fill;
+    if (__builtin_mul_overflow(token, most, &span) || span > LONGEST)
+        span = LONGEST;
+    return take(limit, token, span, now_us);
+}
+
+bool rate_limit_is_full(const struct rate_limit *limit, uint64_t now_us)
+{
+    return atomic_load_explicit(&limit->full_again, memory_order_relaxed) <= now_us * UNITS_PER_US;
 }
 
 void rate_limit_adopt(struct rate_limit *limit, const struct policy_rate_limit *policy, uint64_t now_us)

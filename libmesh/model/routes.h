@@ -142,6 +142,7 @@ struct route_fault {
     size_t n_headers;
     struct match_header *headers; /* only requests with all of these */
     uint32_t most_active;         /* at once; UINT32_MAX: any number */
+    _Atomic uint32_t active;      /* now; mutable, 0 in new routes */
 };
 
 struct route_mirror {

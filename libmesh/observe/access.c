@@ -20,6 +20,8 @@ static const struct {
     { FLAG_LOCAL_RESET, "LR" },
     { FLAG_REMOTE_RESET, "UR" },
     { FLAG_DOWNSTREAM_END, "DC" },
+    { FLAG_DELAY_INJECTED, "DI" },
+    { FLAG_FAULT_INJECTED, "FI" },
     { FLAG_RATE_LIMITED, "RL" },
     { FLAG_PROTOCOL_ERROR, "UPE" },
     { FLAG_DNS_FAILURE, "DF" },
@@ -81,6 +83,7 @@ void access_format(struct line *line, const struct observe_access *record)
     line_time(line, record->started_wall_us);
     put_text(line, "\",\"service\":", record->service);
     put_text(line, ",\"upstream_cluster\":", record->cluster);
+    put_text(line, ",\"route_name\":", record->route);
     put_text(line, ",\"upstream_host\":", record->host);
     put_text(line, ",\"upstream_zone\":", record->zone);
     put_text(line, ",\"method\":", record->method);

@@ -76,11 +76,14 @@ enum {
     FLAG_DNS_FAILURE = 1 << 13,          /* DF */
     FLAG_RETRY_BUDGET = 1 << 14,         /* URX too: the budget said no */
     FLAG_DROP_OVERLOAD = 1 << 15,        /* DO */
+    FLAG_DELAY_INJECTED = 1 << 16,       /* DI */
+    FLAG_FAULT_INJECTED = 1 << 17,       /* FI */
 };
 
 struct observe_access {
     uint64_t started_wall_us;
     const char *service, *cluster, *host, *zone;      /* upstream_cluster, upstream_host, upstream_zone */
+    const char *route;                                /* route_name, of a control plane; "" none */
     const char *method, *path, *authority, *protocol; /* the path's query is not written, only that there was one */
     const char *trace_id;                             /* from the request's traceparent; "" none */
     const char *detail;                               /* of a failure */

@@ -29,6 +29,37 @@ static void on_retry(struct loop_later *later)
 
 /* ---- whether it does ---- */
 
+/* Without memory for it the answer has none. */
+static bool has_listed_header(const struct request *request, const struct mesh_response *response)
+{
+    const struct route_rules *rules = request->rules.route;
+    struct mesh_header *headers;
+    bool found = false;
+    size_t n;
+
+    if (rules->n_retry_headers == 0)
+        return false;
+    headers = response_headers(response, &n);
+    for (size_t i = 0; headers && i < rules->n_retry_headers && !found; i++)
+        found = route_header_matches(&rules->retry_headers[i], NULL, headers, n);
+    mem_free(headers);
+    return found;
+}
+
+static bool is_barred(const struct request *request)
+{
+    const struct route_rules *rules = request->rules.route;
+    struct route_request what;
+
+    if (rules->n_retry_request_headers == 0)
+        return false;
+    what = request_what(request);
+    for (size_t i = 0; i < rules->n_retry_request_headers; i++)
+        if (route_header_matches(&rules->retry_request_headers[i], &what, NULL, 0))
+            return false;
+    return true;
+}
+
 static struct retry_case case_of(const struct request *request)
 {
     return (struct retry_case){
@@ -36,6 +67,7 @@ static struct retry_case case_of(const struct request *request)
         .made = request->made,
         .most = request->most,
         .idempotent = request->ask.idempotent || request->rules.is_obeyed,
+        .barred = is_barred(request),
         .chained = request->ask.chained,
         .replayable = body_is_replayable(&request->body),
         .refused_before = request->refused_before,
@@ -77,11 +109,16 @@ static bool is_covered(struct request *request, enum retry_answer answer)
  * or on the connection that follows one whose peer said GOAWAY; else jittered. */
 static uint64_t pause_before(struct request *request, enum retry_answer answer, const struct retry_case *c)
 {
+    struct rand *dice = loop_rand(request->env->loop);
+    uint64_t reset_us = told_reset_us(request->response, request->rules.route, clock_wall_us() / US_PER_S);
+
     if (c->told.has_wait)
         return c->told.wait_us;
+    if (c->err == 0 && reset_us > 0)
+        return reset_us + rand_below(dice, reset_us / 2);
     if (answer == RETRY_FREE && (c->reach == HTTP_REFUSED || request->cluster->n_usable > request->made))
         return 0;
-    return retry_backoff_us(request->rules.retry, ++request->retries, loop_rand(request->env->loop));
+    return retry_backoff_us(request->rules.retry, ++request->retries, dice);
 }
 
 static bool try_again(struct request *request, const struct retry_case *c, enum attempt_outcome verdict)
@@ -157,6 +194,7 @@ static bool again_after_answer(struct request *request, int status)
     struct retry_case c = case_of(request);
 
     c.status = status;
+    c.has_header = status > 0 && has_listed_header(request, response);
     c.reach = HTTP_MAYBE;
     c.told = told_read(response, clock_wall_us() / US_PER_S);
     if (!retry_wants(&c))
@@ -170,7 +208,7 @@ static bool again_after_answer(struct request *request, int status)
 
 bool again_after_head(struct request *request)
 {
-    if (!retry_looks_at(request->rules.retry, request->response->status))
+    if (!retry_looks_at(request->rules.retry, request->response->status) && request->rules.route->n_retry_headers == 0)
         return false;
     return again_after_answer(request, request->response->status);
 }
@@ -192,5 +230,6 @@ bool again_is_usable(const struct request *request, const struct mesh_response *
     struct retry_case c = { .policy = request->rules.retry, .status = response->status };
 
     c.told = told_read(response, 0);
+    c.has_header = has_listed_header(request, response);
     return !retry_wants(&c);
 }

@@ -17,11 +17,6 @@ static struct request *of_lease(struct pool_lease *lease)
     return CONTAINER_OF(lease, struct request, attempt.lease);
 }
 
-static bool is_collected(const struct request *request)
-{
-    return request->ops->on_head == NULL;
-}
-
 /* ---- the stream, in the order of its life ---- */
 
 static ssize_t read_body(struct http_stream *stream, uint8_t *buf, size_t cap, bool *eof)
@@ -58,9 +53,10 @@ static int32_t on_data(struct http_stream *stream, const uint8_t *bytes, size_t 
     struct request *request = of_stream(stream);
     struct buf *body = &request->response->body;
 
-    if (request->attempt.given_up)
+    if (request->attempt.given_up || request->is_shadow)
         return 0;
-    request->attempt.outgrown = is_collected(request) && buf_len(body) + len > request->conf->policy.response_max_bytes;
+    request->attempt.outgrown =
+        request_is_collected(request) && buf_len(body) + len > request->conf->policy.response_max_bytes;
     if (request->attempt.outgrown)
         return MESH_ERR_TOO_LARGE;
     if (!buf_append(body, bytes, len))
@@ -109,7 +105,7 @@ static int32_t open_stream(struct request *request, struct http_conn *conn)
         goto done;
     body_rewind(&request->body);
     response_reset(request->response);
-    request->attempt.stream = (struct http_stream){ .ops = &stream_ops, .hold = !is_collected(request) };
+    request->attempt.stream = (struct http_stream){ .ops = &stream_ops, .hold = !request_is_collected(request) };
     err = http_stream_open(conn, &request->attempt.stream, &head.wanted);
     if (!err)
         note_opened(request);
@@ -243,6 +239,17 @@ void attempt_forget_tried(struct request *request)
         endpoint_let_go(request->tried[i]);
 }
 
+/* The call's own key wins over a route. */
+static bool has_hash(const struct request *request, uint64_t *key)
+{
+    struct route_request what;
+
+    if (request->rules.route->n_hash == 0 || request->ask.has_hash_key)
+        return hash_request(&request->conf->policy.hash, &request->ask, key);
+    what = request_what(request);
+    return route_hash(request->rules.route, &what, key);
+}
+
 /* The same for each attempt, if there is something to go by. */
 static uint64_t hash_key(struct request *request)
 {
@@ -250,7 +257,7 @@ static uint64_t hash_key(struct request *request)
 
     if (!request->cluster->by_key)
         return 0;
-    if (hash_request(&request->conf->policy.hash, &request->ask, &key))
+    if (has_hash(request, &key))
         return key;
     return rand_u64(loop_rand(request->env->loop));
 }
@@ -316,7 +323,7 @@ int32_t attempt_start(struct request *request)
 /* 0: not measured. A stream may last, and an attempt without a connection has not begun to take time. */
 static uint64_t latency_of(const struct request *request)
 {
-    if (!is_collected(request) || !request->attempt.opened_us)
+    if (!request_is_collected(request) || !request->attempt.opened_us)
         return 0;
     return loop_now_us(request->env->loop) - request->attempt.opened_us;
 }

@@ -135,11 +135,3 @@ void deadline_write(struct deadline_lines *lines, const struct deadline_asked *a
         lines->which |= UINT32_C(1) << i;
     }
 }
-
-bool deadline_replaces(const struct deadline_lines *lines, const char *name)
-{
-    for (size_t i = 0; i < lines->n; i++)
-        if (text_equal_nocase(name, lines->headers[i].name))
-            return true;
-    return false;
-}

@@ -44,7 +44,5 @@ struct deadline_lines {
 /* None says a later time than the application's header of that name. */
 void deadline_write(struct deadline_lines *lines, const struct deadline_asked *asked, uint32_t which,
                     const struct deadline_times *times);
-/* Whether a header has the name of one that is in the lines. */
-bool deadline_replaces(const struct deadline_lines *lines, const char *name);
 
 #endif

@@ -53,36 +53,70 @@ static void add_deadline(struct head *head, const struct request *request)
         head->extra[head->wanted.n_extra++] = head->deadline.headers[i];
 }
 
+static void add(struct head *head, const char *name, const char *value)
+{
+    if (value && *value)
+        head->extra[head->wanted.n_extra++] = (struct mesh_header){ name, value };
+}
+
+/* Envoy's, of a request that goes by a route. */
+static void add_rewritten(struct head *head, const struct request *request)
+{
+    const struct rewrite *rewrite = &head->rewrite;
+
+    if (!rewrite->is_made)
+        return;
+    add(head, "x-envoy-original-path", rewrite->path ? request->ask.path : NULL);
+    add(head, "x-forwarded-host", rewrite->forwarded);
+    add(head, "x-envoy-attempt-count", rewrite->count);
+}
+
+/* Ours stand in the place of the application's. */
 static bool is_replaced(const struct head *head, const char *name)
 {
-    return deadline_replaces(&head->deadline, name) || (head->number[0] && text_equal_nocase(name, attempt_header));
+    for (size_t i = 0; i < head->wanted.n_extra; i++)
+        if (text_equal_nocase(name, head->extra[i].name))
+            return true;
+    return false;
+}
+
+static bool replaces_some(const struct head *head, const struct request_ask *ask)
+{
+    const struct rewrite *rewrite = &head->rewrite;
+
+    return head->number[0] || head->deadline.which & ask->deadline.found ||
+           (rewrite->is_made && (rewrite->path || rewrite->forwarded || rewrite->count[0]));
 }
 
 static int32_t leave_out_replaced(struct head *head, const struct request_ask *ask)
 {
-    if (!head->number[0] && !(head->deadline.which & ask->deadline.found))
+    const struct mesh_header *headers = head->wanted.headers;
+    size_t n = head->wanted.n_headers;
+
+    if (n == 0 || head->wanted.n_extra == 0 || !replaces_some(head, ask))
         return 0;
-    head->filtered = mem_array(ask->n_headers, sizeof *head->filtered);
+    head->filtered = mem_array(n, sizeof *head->filtered);
     if (!head->filtered)
         return MESH_ERR_NOMEM;
     head->wanted.headers = head->filtered;
     head->wanted.n_headers = 0;
-    for (size_t i = 0; i < ask->n_headers; i++)
-        if (!is_replaced(head, ask->headers[i].name))
-            head->filtered[head->wanted.n_headers++] = ask->headers[i];
+    for (size_t i = 0; i < n; i++)
+        if (!is_replaced(head, headers[i].name))
+            head->filtered[head->wanted.n_headers++] = headers[i];
     return 0;
 }
 
 int32_t head_make(struct head *head, const struct request *request)
 {
     const struct request_ask *ask = &request->ask;
+    int32_t err;
 
     head->filtered = NULL;
     head->number[0] = '\0';
     head->wanted = (struct http_request){
         .method = ask->method,
         .scheme = model_protocol_tls(request->conf->protocol) ? "https" : "http",
-        .authority = ask->authority ? ask->authority : request->conf->authority,
+        .authority = request_authority(request),
         .path = ask->path,
         .headers = ask->headers,
         .n_headers = ask->n_headers,
@@ -92,14 +126,19 @@ int32_t head_make(struct head *head, const struct request *request)
         .again = request->made > 1,
         .deadline_us = is_stream(request) ? 0 : request->ends_us,
     };
+    err = rewrite_make(&head->rewrite, request, &head->wanted);
+    if (err)
+        return err;
     if (request->made > 1)
         add_attempt(head, request->made);
     add_criticality(head, request);
     add_deadline(head, request);
+    add_rewritten(head, request);
     return leave_out_replaced(head, ask);
 }
 
 void head_clear(struct head *head)
 {
     mem_free(head->filtered);
+    rewrite_clear(&head->rewrite);
 }

@@ -34,6 +34,8 @@ static void print_where(struct buf *out, const struct request *request)
     const struct mesh_response *response = request->response;
 
     buf_printf(out, "service \"%.200s\"", request->ask.service);
+    if (request->answered_by)
+        buf_printf(out, ": answered by %s of route \"%.80s\"", request->answered_by, request->way.route->name);
     if (!request->last)
         return;
     buf_printf(out, ": attempt %u of %u on %s", request->last_number, request->most, response->endpoint);
@@ -82,7 +84,7 @@ void report_detail(struct request *request)
         text_copy(response->endpoint, sizeof response->endpoint, endpoint->address);
         text_copy(response->zone, sizeof response->zone, endpoint->zone);
     }
-    if (request->err || request->hedged || request->response->fault.text[0])
+    if (request->err || request->hedged || request->answered_by || request->response->fault.text[0])
         write_detail(request);
 }
 
@@ -105,14 +107,13 @@ static void write_access(const struct request *request)
     struct observe_access record = {
         .started_wall_us = clock_wall_us() - took,
         .service = request->ask.service,
-        .cluster = request->conf ? request->conf->name : "",
+        .cluster = request->conf ? request->conf->label : "",
+        .route = request->way.route ? request->way.route->name : "",
         .host = endpoint ? endpoint->address : "",
         .zone = endpoint ? endpoint->zone : "",
         .method = request->ask.method,
         .path = request->ask.path,
-        .authority = request->ask.authority ? request->ask.authority
-                     : request->conf        ? request->conf->authority
-                                            : "",
+        .authority = request_authority(request),
         .protocol = endpoint && endpoint->pool ? pool_state(endpoint->pool).protocol : "",
         .trace_id = trace_id(&request->ask, trace),
         .detail = response->detail ? response->detail : "",

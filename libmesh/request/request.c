@@ -36,7 +36,7 @@ void request_set_state(struct request *request, enum request_state next)
     request->state = next;
 }
 
-static bool is_collected(const struct request *request)
+bool request_is_collected(const struct request *request)
 {
     return request->ops->on_head == NULL;
 }
@@ -72,9 +72,16 @@ static void let_go(struct request *request)
         request->env->on_empty(request->env);
 }
 
+/* A hedge is an attempt of another one; of a shadow nobody hears. */
+static bool is_told(const struct request *request)
+{
+    return !request->hedged_for && !request->is_shadow;
+}
+
 static void forget_cluster(struct request *request)
 {
     attempt_forget_tried(request);
+    way_forget(request);
     model_cluster_unref(request->conf);
     cluster_unref(request->cluster);
     request->cluster = NULL;
@@ -91,6 +98,7 @@ static void end_trace(struct request *request)
     if (!request->trace)
         return;
     request->trace->status = response->status;
+    trace_treated(request->trace, request->dealt.delay_us, request->answered_by);
     request->trace->made = request->made;
     request->trace->most = request->most;
     trace_end(&request->env->traces, request->trace, request->err, request->err ? response->fault.text : "", now);
@@ -106,13 +114,15 @@ void request_finish(struct request *request, int32_t err)
     struct mesh_response *response = request->response;
 
     hedge_drop(request);
+    if (!err && is_told(request) && request_is_collected(request))
+        err = answer_change(request);
     request->err = err;
     response->err = err;
     response->attempts = request->made;
     response->duration_us = loop_now_us(request->env->loop) - request->began_us;
-    if (err && is_collected(request))
+    if (err && request_is_collected(request))
         response_reset(response);
-    if (!request->hedged_for) {
+    if (is_told(request)) {
         report_detail(request);
         report_access(request);
         end_trace(request);
@@ -135,7 +145,8 @@ static enum attempt_outcome outcome_of(int32_t err)
 
 void request_fail(struct request *request, int32_t err)
 {
-    request->flags |= report_flags(err, false);
+    if (!(request->flags & FLAG_NO_CLUSTER))
+        request->flags |= report_flags(err, false);
     request_finish(request, err);
 }
 
@@ -173,7 +184,7 @@ void request_abandon(struct request *request)
     attempt_end(request, ATTEMPT_UNJUDGED);
     request->flags |= FLAG_DOWNSTREAM_END;
     request->err = MESH_ERR_CANCELLED;
-    if (!request->hedged_for) {
+    if (is_told(request)) {
         report_access(request);
         end_trace(request);
     }
@@ -181,7 +192,7 @@ void request_abandon(struct request *request)
     forget_cluster(request);
 }
 
-static void on_deadline(struct loop_timer *timer)
+void request_on_deadline(struct loop_timer *timer)
 {
     static const char *const why[] = {
         [REQUEST_NEW] = "the request's time was over",
@@ -194,8 +205,10 @@ static void on_deadline(struct loop_timer *timer)
         [REQUEST_DONE] = "",
     };
     struct request *request = CONTAINER_OF(timer, struct request, deadline);
+    bool is_held = request->dealt.delay_us > 0 && !request->rules.retry;
 
-    request_end(request, MESH_ERR_TIMEOUT, why[request->state]);
+    request_end(request, MESH_ERR_TIMEOUT,
+                is_held ? "an injected fault held it back for all of the request's time" : why[request->state]);
 }
 
 void request_attempt_failed(struct request *request, int32_t err, enum http_reach reach, const struct fault *why)
@@ -211,7 +224,8 @@ void request_attempt_failed(struct request *request, int32_t err, enum http_reac
         return;
     }
     /* A stream whose head the application has seen cannot begin anew. */
-    if ((is_collected(request) || request->state != REQUEST_READING) && again_after_failure(request, err, reach))
+    if ((request_is_collected(request) || request->state != REQUEST_READING) &&
+        again_after_failure(request, err, reach))
         return;
     attempt_end(request, outcome_of(err));
     request_fail(request, err);
@@ -219,25 +233,71 @@ void request_attempt_failed(struct request *request, int32_t err, enum http_reac
 
 /* ---- an attempt's way ---- */
 
-static void on_try_timeout(struct loop_timer *timer)
+static void on_try_due(struct loop_timer *timer);
+
+/* A stream's silence after its head is on_idle()'s. */
+static void watch_try(struct request *request)
 {
-    struct request *request = CONTAINER_OF(timer, struct request, pause);
+    uint64_t idle_us = request->rules.route->per_try_idle_us;
+    uint64_t due_us = request->try_ends_us;
+
+    if (idle_us > 0 && (due_us == 0 || request->heard_us + idle_us < due_us))
+        due_us = request->heard_us + idle_us;
+    if (due_us > 0)
+        request_pause(request, on_try_due, due_us);
+}
+
+static void end_try(struct request *request, const struct fault *fault)
+{
     enum http_reach reach = request->attempt.stream.sent ? HTTP_MAYBE : HTTP_NOT_SENT;
+
+    request_attempt_failed(request, MESH_ERR_TIMEOUT, reach, fault);
+}
+
+static void on_try_over(struct request *request)
+{
     struct fault fault;
 
+    request->try_ends_us = 0;
     if (request->rules.hedges_late) {
         hedge_now(request);
+        watch_try(request);
         return;
     }
     fault_set(&fault, MESH_ERR_TIMEOUT, "no answer within retry.per_try_timeout_ms %u",
               request->rules.retry->per_try_timeout_ms);
-    request_attempt_failed(request, MESH_ERR_TIMEOUT, reach, &fault);
+    end_try(request, &fault);
+}
+
+static void on_try_due(struct loop_timer *timer)
+{
+    struct request *request = CONTAINER_OF(timer, struct request, pause);
+    uint64_t now = loop_now_us(request->env->loop), idle_us = request->rules.route->per_try_idle_us;
+    struct fault fault;
+
+    if (request->try_ends_us > 0 && now >= request->try_ends_us) {
+        on_try_over(request);
+    } else if (idle_us > 0 && now >= request->heard_us + idle_us) {
+        fault_set(&fault, MESH_ERR_TIMEOUT, "silent for the route's per_try_idle_timeout of %llu ms",
+                  (unsigned long long) (idle_us / US_PER_MS));
+        end_try(request, &fault);
+    } else {
+        watch_try(request);
+    }
+}
+
+/* Of a stream after its head; 0: none. */
+static uint64_t idle_limit(const struct request *request)
+{
+    uint64_t stream_us = request->rules.idle_us, try_us = request->rules.route->per_try_idle_us;
+
+    return stream_us == 0 || (try_us > 0 && try_us < stream_us) ? try_us : stream_us;
 }
 
 static void on_idle(struct loop_timer *timer)
 {
     struct request *request = CONTAINER_OF(timer, struct request, pause);
-    uint64_t limit = request->rules.idle_us;
+    uint64_t limit = idle_limit(request);
     uint64_t now = loop_now_us(request->env->loop);
 
     if (now - request->heard_us < limit) {
@@ -249,20 +309,27 @@ static void on_idle(struct loop_timer *timer)
 
 void request_attempt_opened(struct request *request)
 {
-    uint32_t try_ms = request->rules.retry->per_try_timeout_ms;
+    uint64_t try_us = request->rules.retry->per_try_timeout_ms * US_PER_MS;
 
     request_set_state(request, REQUEST_OPEN);
     endpoint_connected(request->attempt.endpoint);
     admission_sent(&request->admission);
-    if (try_ms > 0)
-        request_pause(request, on_try_timeout, loop_now_us(request->env->loop) + try_ms * US_PER_MS);
+    request->heard_us = loop_now_us(request->env->loop);
+    request->try_ends_us = try_us > 0 ? request->heard_us + try_us : 0;
+    watch_try(request);
     if (request->conf->policy.hedge.percentile > 0)
         hedge_later(request);
 }
 
+/* In a turn of its own: not within a callback of the connection. */
+static void on_no_memory(struct loop_timer *timer)
+{
+    request_end(CONTAINER_OF(timer, struct request, pause), MESH_ERR_NOMEM, "out of memory for the answer's headers");
+}
+
 void request_attempt_head(struct request *request, bool end)
 {
-    uint64_t idle_us = request->rules.idle_us;
+    uint64_t idle_us;
     enum attempt_outcome outcome;
 
     (void) end;
@@ -270,19 +337,24 @@ void request_attempt_head(struct request *request, bool end)
         return;
     endpoint_answered(request->attempt.endpoint, again_status(request));
     overload_hear_head(request);
+    request->heard_us = loop_now_us(request->env->loop);
     request->attempt.unjudged = request->hedge != NULL;
     if (!request->hedge && again_after_head(request))
         return;
     request_set_state(request, REQUEST_READING);
-    if (is_collected(request))
+    if (request_is_collected(request))
         return;
-    request->heard_us = loop_now_us(request->env->loop);
     outcome = again_outcome(request);
     overload_hear_answer(request, outcome);
     if (outcome == ATTEMPT_ANSWERED)
         endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.opened_us);
     loop_timer_cancel(request->env->loop, &request->deadline);
     loop_timer_cancel(request->env->loop, &request->pause);
+    if (answer_change(request) != 0) {
+        request_pause(request, on_no_memory, 0);
+        return;
+    }
+    idle_us = idle_limit(request);
     if (idle_us > 0)
         request_pause(request, on_idle, request->heard_us + idle_us);
     request->ops->on_head(request);
@@ -297,7 +369,7 @@ void request_attempt_data(struct request *request)
 
 static bool is_followed_by_another(struct request *request)
 {
-    if (!is_collected(request))
+    if (!request_is_collected(request))
         return false;
     return request->attempt.unjudged ? again_after_whole(request) : again_after_trailers(request);
 }
@@ -313,7 +385,7 @@ void request_attempt_done(struct request *request)
     }
     if (!request->hedge && is_followed_by_another(request))
         return;
-    if (is_collected(request))
+    if (request_is_collected(request))
         overload_hear_answer(request, outcome);
     attempt_end(request, outcome);
     request_finish(request, 0);
@@ -334,8 +406,7 @@ static void on_refused_locally(struct loop_timer *timer)
     request_fail(request, request->response->fault.code);
 }
 
-/* Told in the next turn: on_done() never comes from within request_start(). */
-static void fail_later(struct request *request, int32_t err)
+void request_fail_later(struct request *request, int32_t err)
 {
     request->response->fault.code = err;
     request_pause(request, on_refused_locally, 0);
@@ -347,7 +418,7 @@ void request_begin_attempt(struct request *request)
 
     if (request_has_less(request, REQUEST_LEAST_US)) {
         tell_end(&request->response->fault, MESH_ERR_TIMEOUT, "less than 1 ms of the request's time was left");
-        fail_later(request, MESH_ERR_TIMEOUT);
+        request_fail_later(request, MESH_ERR_TIMEOUT);
         return;
     }
     err = attempt_start(request);
@@ -357,111 +428,9 @@ void request_begin_attempt(struct request *request)
         return;
     }
     if (err)
-        fail_later(request, err);
+        request_fail_later(request, err);
     else if (request->made == 1)
         budget_deposit(&request->cluster->shared->budget, loop_now_us(request->env->loop));
-}
-
-static void set_deadline(struct request *request)
-{
-    uint64_t us = request->ask.timeout_ms ? request->ask.timeout_ms * US_PER_MS : request->rules.timeout_us;
-    uint64_t limit = deadline_limit_us(&request->ask.deadline, request->conf->policy.deadline_headers);
-
-    if (us > 0 && us < limit)
-        limit = us;
-    if (limit == DEADLINE_NONE)
-        return;
-    request->ends_us = request->began_us + limit;
-    loop_timer_set(request->env->loop, &request->deadline, request->ends_us);
-}
-
-static void on_admission(struct admission *admission, int32_t err, const struct fault *fault)
-{
-    struct request *request = CONTAINER_OF(admission, struct request, admission);
-
-    if (!err) {
-        request_begin_attempt(request);
-        return;
-    }
-    request->response->fault = *fault;
-    request_fail(request, err);
-}
-
-/* The cluster is known: its policy is the request's from here on. */
-static void settle_in(struct request *request, struct cluster *cluster)
-{
-    const struct policy *policy = &cluster->conf->policy;
-    int32_t err;
-
-    request->cluster = cluster;
-    request->conf = model_cluster_ref(cluster->conf);
-    request->rules = rules_choose(policy, NULL, NULL, &request->ask.deadline);
-    request->most = request->ask.max_attempts ? request->ask.max_attempts : request->rules.retry->attempts;
-    set_deadline(request);
-    request->admission.criticality = request->ask.has_criticality ? request->ask.criticality : policy->criticality;
-    request->admission.ends_us = request->ends_us;
-    request->admission.on_decided = on_admission;
-    err = admission_enter(&request->admission, cluster, &request->response->fault);
-    if (err == MESH_ERR_AGAIN)
-        return;
-    if (err)
-        fail_later(request, err);
-    else
-        request_begin_attempt(request);
-}
-
-static void find_home(struct request *request)
-{
-    struct route_request what = { .service = request->ask.service,
-                                  .method = request->ask.method,
-                                  .path = request->ask.path };
-    struct cluster *cluster = NULL;
-    int32_t err = request->env->find_cluster(request->env, &what, &cluster, &request->response->fault);
-
-    if (err == MESH_ERR_AGAIN)
-        list_push_back(&request->env->homeless, &request->homeless);
-    else if (err)
-        fail_later(request, err);
-    else
-        settle_in(request, cluster);
-}
-
-static void begin_trace(struct request *request)
-{
-    const struct request_ask *ask = &request->ask;
-    struct trace_ask what = { ask->service, ask->method, ask->path, ask->idempotent, ask->chained, ask->explain };
-
-    request->trace = trace_begin(&request->env->traces, &what, request->began_us);
-}
-
-int32_t request_start(struct request *request, struct request_env *env)
-{
-    request->response = response_new_in(&env->blocks);
-    if (!request->response)
-        return MESH_ERR_NOMEM;
-    request->env = env;
-    request->began_us = loop_now_us(env->loop);
-    request->deadline.on_due = on_deadline;
-    list_push_back(&env->running, &request->link);
-    begin_trace(request);
-    request_set_state(request, REQUEST_ROUTING);
-    if (request->ask.timeout_ms > 0) {
-        request->ends_us = request->began_us + request->ask.timeout_ms * US_PER_MS;
-        loop_timer_set(env->loop, &request->deadline, request->ends_us);
-    }
-    find_home(request);
-    return 0;
-}
-
-void request_found_home(struct request *request, int32_t err, const struct fault *fault)
-{
-    list_remove(&request->homeless);
-    if (err) {
-        request->response->fault = *fault;
-        fail_later(request, err);
-        return;
-    }
-    find_home(request);
 }
 
 /* ---- streams ---- */

@@ -17,6 +17,8 @@
 #include "observe/observe.h"
 #include "request/body.h"
 #include "request/deadline.h"
+#include "request/faults.h"
+#include "request/limits.h"
 #include "request/response.h"
 #include "request/rules.h"
 #include "request/trace.h"
@@ -32,10 +34,15 @@ struct request_env {
     struct list homeless; /* struct request, in ROUTING: their service is not known yet (request_found_home()) */
     struct traces traces;
     struct response_blocks blocks;
-    /* The cluster that serves the request, with a reference. MESH_ERR_AGAIN: not known yet, request_found_home() will come.
-     * Else MESH_ERR_NO_ROUTE, ... with a sentence. */
-    int32_t (*find_cluster)(struct request_env *env, const struct route_request *what, struct cluster **out,
-                            struct fault *fault);
+    struct limits *limits; /* all loops' */
+    uint64_t channel;      /* the client's number, for hashing by it */
+    /* Where the request goes: `choice`, with a reference to its routes if it has some, and the cluster, with a reference; NULL: the
+     * route answers itself, or there is no such cluster. MESH_ERR_AGAIN: not known yet, request_found_home() will come. Else
+     * MESH_ERR_NO_ROUTE, ... with a sentence. */
+    int32_t (*find_home)(struct request_env *env, const struct route_request *what, struct route_choice *choice,
+                         struct cluster **out, struct fault *fault);
+    /* The cluster of a key, with a reference. MESH_ERR_NO_ROUTE: there is none; MESH_ERR_NOMEM, ... */
+    int32_t (*find_cluster)(struct request_env *env, const char *key, struct cluster **out);
     /* The last running request has ended. May be NULL. */
     void (*on_empty)(struct request_env *env);
 };
@@ -63,6 +70,14 @@ struct request_ops {
     void (*on_head)(struct request *request);
     void (*on_readable)(struct request *request); /* request.response->body has more */
     void (*on_writable)(struct request *request); /* request.body has room again */
+};
+
+/* The route that it goes by. All NULL: it is one to a configured service. */
+struct request_way {
+    struct model_routes *routes; /* a reference, but in hedges; the following are borrowed from it */
+    const struct route_host *host;
+    const struct route *route;
+    const struct route_target *target; /* NULL: the route answers itself */
 };
 
 enum request_state {
@@ -105,6 +120,10 @@ struct request {
     struct cluster *cluster;    /* a reference */
     struct model_cluster *conf; /* a reference: the policy it began with */
     struct rules rules;         /* once the cluster is known */
+    struct request_way way;
+    struct faults_dealt dealt;
+    const char *answered_by; /* constant: what answered instead of an endpoint; NULL: nothing did */
+    bool is_shadow;          /* of another request: nobody hears of it */
     struct cluster_waiter waiter;
     struct admission admission;
     struct attempt attempt;
@@ -128,7 +147,8 @@ struct request {
     enum http_reach held_reach;
 
     uint64_t began_us, ends_us; /* ends 0: no limit */
-    uint64_t heard_us;          /* streams: the last byte of the answer */
+    uint64_t heard_us;          /* the last byte of the answer */
+    uint64_t try_ends_us;       /* of the attempt; 0: no limit of its own */
 
     int32_t err;    /* the outcome */
     uint32_t flags; /* FLAG_* of the access log */
@@ -143,6 +163,11 @@ int32_t request_start(struct request *request, struct request_env *env);
 void request_end(struct request *request, int32_t err, const char *why);
 /* As request_end(), without on_done(). */
 void request_abandon(struct request *request);
+/* The same to a cluster that is known, a reference to which is taken over; whatever its service is. */
+int32_t request_start_at(struct request *request, struct request_env *env, struct cluster *cluster);
+/* A zeroed block of `size` bytes, followed by copies of all that the request borrows: ask and body point to them then. With them
+ * it has at least `least` bytes. NULL: out of memory, both are as they were. */
+void *request_keep(size_t size, size_t least, struct request_ask *ask, struct body *body);
 /* Its service is known now, or known not to exist (err and the fault). */
 void request_found_home(struct request *request, int32_t err, const struct fault *fault);
 /* Stream: more body was written, or it is finished. */

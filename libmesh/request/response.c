@@ -150,3 +150,63 @@ const char *response_find(const struct mesh_response *response, const char *name
             return response_text(response, field->value);
     return NULL;
 }
+
+/* ---- changing ---- */
+
+struct mesh_header *response_headers(const struct mesh_response *response, size_t *n)
+{
+    struct mesh_header *headers;
+
+    *n = response->n_fields - response->n_trailers;
+    headers = *n > 0 ? mem_array(*n, sizeof *headers) : NULL;
+    for (size_t i = 0; headers && i < *n; i++)
+        headers[i] = (struct mesh_header){ response_text(response, response->fields[i].name),
+                                           response_text(response, response->fields[i].value) };
+    return headers;
+}
+
+static int32_t add(struct mesh_response *response, const char *name, const char *value, bool is_trailer)
+{
+    return response_add_field(response, name, strlen(name), value, strlen(value), is_trailer);
+}
+
+/* The fields of `next` in place of those of `response`; where they begin is in no block of `next` itself. */
+static void adopt_fields(struct mesh_response *response, struct mesh_response *next)
+{
+    if (response->fields != response->few)
+        mem_free(response->fields);
+    buf_free(&response->text);
+    response->text = next->text;
+    response->n_fields = next->n_fields;
+    response->n_trailers = next->n_trailers;
+    response->fields = next->fields;
+    response->fields_cap = next->fields_cap;
+    if (next->fields != next->few)
+        return;
+    memcpy(response->few, next->few, sizeof response->few);
+    response->fields = response->few;
+}
+
+int32_t response_replace_headers(struct mesh_response *response, const struct mesh_header *headers, size_t n)
+{
+    struct mesh_response next;
+    const struct response_field *trailer;
+    int32_t err = 0;
+
+    next.fields = next.few;
+    next.fields_cap = RESPONSE_FEW_FIELDS;
+    next.n_fields = next.n_trailers = 0;
+    next.text = (struct buf){ 0 };
+    for (size_t i = 0; i < n && !err; i++)
+        err = add(&next, headers[i].name, headers[i].value, false);
+    for (size_t i = 0; !err && (trailer = response_field_at(response, i, true)); i++)
+        err = add(&next, response_text(response, trailer->name), response_text(response, trailer->value), true);
+    if (!err) {
+        adopt_fields(response, &next);
+        return 0;
+    }
+    if (next.fields != next.few)
+        mem_free(next.fields);
+    buf_free(&next.text);
+    return err;
+}

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 
+#include <mesh/request.h> /* struct mesh_header */
 #include <mesh/response.h>
 
 enum {
@@ -64,6 +65,11 @@ void response_reset(struct mesh_response *response);
 /* MESH_ERR_NOMEM. */
 int32_t response_add_field(struct mesh_response *response, const char *name, size_t name_len, const char *value,
                            size_t value_len, bool is_trailer);
+/* Other headers in place of those that are there; the new ones may point into the old text. Trailers stay. MESH_ERR_NOMEM: nothing
+ * has changed. */
+int32_t response_replace_headers(struct mesh_response *response, const struct mesh_header *headers, size_t n);
+/* The headers as an array of n, which points into the response: mem_free(). NULL: out of memory, or there are none. */
+struct mesh_header *response_headers(const struct mesh_response *response, size_t *n);
 /* The index-th header or trailer; NULL beyond the end. */
 const struct response_field *response_field_at(const struct mesh_response *response, size_t index, bool is_trailer);
 /* First value of a name, NULL: none. */

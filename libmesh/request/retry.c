@@ -52,7 +52,8 @@ bool retry_wants(const struct retry_case *c)
 {
     if (c->told.rate_limited)
         return c->policy->on & RETRY_RATELIMITED; /* nothing else is asked */
-    return has_retriable_status(c->policy, c->status) || has_retriable_grpc_status(c->policy->on, c->told.grpc_status);
+    return c->has_header || has_retriable_status(c->policy, c->status) ||
+           has_retriable_grpc_status(c->policy->on, c->told.grpc_status);
 }
 
 static enum retry_verdict after_answer(const struct retry_case *c)
@@ -109,6 +110,8 @@ enum retry_verdict retry_judge(const struct retry_case *c)
 {
     if (c->chained)
         return VERDICT_CHAINED;
+    if (c->barred)
+        return VERDICT_BARRED;
     if (c->made >= c->most)
         return VERDICT_ATTEMPTS_USED;
     if (!c->replayable)
@@ -139,6 +142,7 @@ const char *retry_verdict_text(enum retry_verdict verdict)
         [VERDICT_PAID] = "retried: paid from the retry budget",
         [VERDICT_ATTEMPTS_USED] = "not retried: its attempts are used up",
         [VERDICT_CHAINED] = "not retried: it is itself the retry of somebody above",
+        [VERDICT_BARRED] = "not retried: its route retries only requests with certain headers",
         [VERDICT_BODY_GONE] = "not retried: its body can no longer be sent from the first byte",
         [VERDICT_NOT_LISTED] = "not retried: retry.on does not name this",
         [VERDICT_NOT_IDEMPOTENT] = "not retried: it may have been executed, and is not idempotent",

@@ -13,6 +13,8 @@ struct retry_case {
     uint32_t made;         /* attempts so far, this one included */
     uint32_t most;         /* in all */
     bool idempotent;       /* by its method, or the caller says so */
+    bool barred;           /* its route retries requests with certain headers only, and it has none of them */
+    bool has_header;       /* the answer has one that its route retries */
     bool chained;          /* it is itself the retry of somebody above: never multiplied */
     bool replayable;       /* its body can be sent again from the first byte */
     bool refused_before;   /* an earlier attempt was retried after a refusal */
@@ -38,6 +40,7 @@ enum retry_verdict {
     VERDICT_PAID,
     VERDICT_ATTEMPTS_USED,
     VERDICT_CHAINED,
+    VERDICT_BARRED,
     VERDICT_BODY_GONE,
     VERDICT_NOT_LISTED,
     VERDICT_NOT_IDEMPOTENT,

@@ -9,13 +9,27 @@
 /* An attempt that has less time is not begun. */
 #define REQUEST_LEAST_US US_PER_MS
 
+/* rewrite.c: what a request's route makes of its head. */
+struct rewrite {
+    bool is_made;
+    char *path, *host;       /* NULL: as they are */
+    char *forwarded;         /* x-forwarded-host; NULL: it is not sent */
+    char count[TEXT_U64];    /* x-envoy-attempt-count */
+    struct header_list list; /* the application's headers, changed */
+};
+/* Changes path, authority and headers of `wanted`, which then point into it; host "": the authority stays. Nothing for requests to configured services.
+ * MESH_ERR_NOMEM, MESH_ERR_INVALID; rewrite_clear() in any case. */
+int32_t rewrite_make(struct rewrite *rewrite, const struct request *request, struct http_request *wanted);
+void rewrite_clear(struct rewrite *rewrite);
+
 /* head.c: what an attempt sends before its body. */
 struct head {
     struct http_request wanted;
-    struct mesh_header extra[2 + DEADLINE_HEADERS];
+    struct mesh_header extra[5 + DEADLINE_HEADERS];
     char number[TEXT_U64]; /* x-mesh-attempt; "" for the first */
     struct deadline_lines deadline;
-    struct mesh_header *filtered; /* NULL: the application's headers as they are */
+    struct mesh_header *filtered; /* NULL: the headers as they are */
+    struct rewrite rewrite;
 };
 /* MESH_ERR_NOMEM. Points into the request and into itself; head_clear() in any case. */
 int32_t head_make(struct head *head, const struct request *request);
@@ -50,7 +64,41 @@ void request_fail(struct request *request, int32_t err);
 bool request_has_less(const struct request *request, uint64_t us);
 /* request.pause: backoff, an attempt's own time, a stream's silence. */
 void request_pause(struct request *request, void (*on_due)(struct loop_timer *timer), uint64_t due_us);
+/* The same as request_fail() in the next turn: on_done() never comes from within request_start(). The fault is in the response. */
+void request_fail_later(struct request *request, int32_t err);
+void request_on_deadline(struct loop_timer *timer);
+/* Its answers are collected: it is no stream. */
+bool request_is_collected(const struct request *request);
 void request_set_state(struct request *request, enum request_state next);
+
+/* home.c */
+const char *request_authority(const struct request *request);
+struct route_request request_what(const struct request *request);
+/* Its cluster is known, and nothing of its route is in the way: it is sent if the cluster takes it. */
+void home_settle(struct request *request);
+
+/* way.c: what its route has happen to it before it is sent; home_settle() follows unless that was its end. */
+void way_begin(struct request *request, const struct route_choice *choice);
+/* For variables in values of headers. Borrows all of it. */
+struct route_facts way_facts(const struct request *request, const struct route_request *what);
+void way_forget(struct request *request);
+
+/* answer.c: an answer that comes from here. */
+struct answer {
+    const char *by; /* what it is; constant */
+    int status;
+    int grpc_status; /* of a gRPC call; GRPC_STATUS_NONE: what `status` means */
+    const char *body;
+    size_t len;
+    const char *location; /* NULL: none */
+};
+/* In the next turn. */
+void answer_locally(struct request *request, const struct answer *answer);
+/* What the route changes in the head of the answer that is there. MESH_ERR_NOMEM. */
+int32_t answer_change(struct request *request);
+
+/* mirror.c: sends copies of it to where its route says. */
+void mirror_send(struct request *request);
 
 /* again.c: whether the attempt is followed by another, and if so has that begun in another turn. */
 bool again_after_failure(struct request *request, int32_t err, enum http_reach reach);

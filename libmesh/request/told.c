@@ -44,6 +44,17 @@ static void read_pushback(struct told *told, const char *value)
         told->forbids = true;
 }
 
+static uint64_t read_reset(const struct route_reset_header *header, const char *value, uint64_t now_s)
+{
+    uint64_t number;
+
+    if (!value || !text_to_u64(value, strlen(value), &number))
+        return 0;
+    if (header->is_unix_time)
+        number = number > now_s ? number - now_s : 0;
+    return number <= MOST_WAIT_US / US_PER_S ? number * US_PER_S : 0;
+}
+
 static int read_grpc_status(const char *value)
 {
     uint64_t code;
@@ -58,6 +69,18 @@ static const char *find(const struct mesh_response *response, const char *name)
     const char *value = response->n_trailers > 0 ? response_find(response, name, true) : NULL;
 
     return value ? value : response_find(response, name, false);
+}
+
+uint64_t told_reset_us(const struct mesh_response *response, const struct route_rules *rules, uint64_t now_s)
+{
+    for (size_t i = 0; i < rules->n_reset_headers; i++) {
+        const struct route_reset_header *header = &rules->reset_headers[i];
+        uint64_t us = read_reset(header, response_find(response, header->name, false), now_s);
+
+        if (us > 0 && us <= rules->reset_most_us)
+            return us;
+    }
+    return 0;
 }
 
 int told_grpc_status(const struct mesh_response *response)

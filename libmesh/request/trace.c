@@ -99,6 +99,7 @@ struct trace *trace_begin(struct traces *traces, const struct trace_ask *ask, ui
     trace->made = trace->most = trace->n_attempts = 0;
     trace->idempotent = ask->idempotent;
     trace->chained = ask->chained;
+    trace->is_routed = false;
     trace->texts[0] = '\0';
     trace->used = 1;
     trace->detail = 0;
@@ -106,6 +107,35 @@ struct trace *trace_begin(struct traces *traces, const struct trace_ask *ask, ui
     trace->method = keep_cut(trace, ask->method, MOST_METHOD);
     trace->path = keep_path(trace, ask->path);
     return trace;
+}
+
+void trace_routed(struct trace *trace, const struct trace_way *way)
+{
+    if (!trace)
+        return;
+    trace->is_routed = true;
+    trace->host = keep_cut(trace, way->host, MOST_SERVICE);
+    trace->route = keep_cut(trace, way->route, MOST_SERVICE);
+    trace->cluster = keep_cut(trace, way->cluster, MOST_SERVICE);
+    trace->weight = way->weight;
+    trace->total_weight = way->total_weight;
+    trace->delay_us = 0;
+    trace->mirrored = 0;
+    trace->answered_by = NULL;
+}
+
+void trace_treated(struct trace *trace, uint64_t delay_us, const char *answered_by)
+{
+    if (!trace || !trace->is_routed)
+        return;
+    trace->delay_us = delay_us;
+    trace->answered_by = answered_by;
+}
+
+void trace_mirrored(struct trace *trace)
+{
+    if (trace)
+        trace->mirrored++;
 }
 
 void trace_end(struct traces *traces, struct trace *trace, int32_t err, const char *detail, uint64_t now_us)

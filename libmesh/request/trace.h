@@ -54,7 +54,14 @@ struct trace {
     uint32_t made, most; /* attempts */
     bool idempotent, chained;
     trace_text service, method, path, detail;
-    uint16_t used; /* of the texts */
+    uint16_t used;  /* of the texts */
+    bool is_routed; /* by a control plane's route: the following are said */
+    trace_text host, route, cluster;
+    uint32_t weight;         /* of the cluster, ... */
+    uint64_t total_weight;   /* ... of so much; 0: it was no draw */
+    uint64_t delay_us;       /* by injected faults */
+    uint32_t mirrored;       /* shadows that were sent */
+    const char *answered_by; /* constant: what answered instead of an endpoint; NULL: nothing did */
     uint32_t n_attempts;
     struct trace_attempt attempts[TRACE_ATTEMPTS];
     char texts[TRACE_TEXTS];
@@ -79,6 +86,16 @@ struct trace_ask {
 
 /* A request begins. NULL: no memory, or too many run; the functions below take NULL and do nothing. */
 struct trace *trace_begin(struct traces *traces, const struct trace_ask *ask, uint64_t now_us);
+/* Which way it goes; texts are copied. */
+struct trace_way {
+    const char *host, *route, *cluster;
+    uint32_t weight;
+    uint64_t total_weight;
+};
+void trace_routed(struct trace *trace, const struct trace_way *way);
+/* Injected faults held it back; its route answered it itself, or a fault did (NULL: neither); a shadow was sent. */
+void trace_treated(struct trace *trace, uint64_t delay_us, const char *answered_by);
+void trace_mirrored(struct trace *trace);
 /* For cluster_choose(): `choice`, ready to be filled; NULL when nobody would read it. */
 static inline struct cluster_choice *trace_choice(const struct trace *trace, struct cluster_choice *choice)
 {

@@ -175,6 +175,26 @@ static void write_attempt(struct json_writer *w, const struct trace *trace, uint
     json_end(w, '}');
 }
 
+/* null: a configured service, which has no routes. */
+static void write_route(struct json_writer *w, const struct trace *trace)
+{
+    json_key(w, "route");
+    if (!trace->is_routed) {
+        json_quoted(w, NULL);
+        return;
+    }
+    json_begin(w, '{');
+    json_put_text(w, "virtual_host", trace_string(trace, trace->host));
+    json_put_text(w, "name", trace_string(trace, trace->route));
+    json_put_text(w, "cluster", trace_string(trace, trace->cluster));
+    json_put_number(w, "weight", trace->weight);
+    json_put_number(w, "total_weight", trace->total_weight);
+    json_put_number(w, "delay_us", trace->delay_us);
+    json_put_number(w, "mirrored", trace->mirrored);
+    json_put_text(w, "answered_by", trace->answered_by);
+    json_end(w, '}');
+}
+
 void trace_write(struct json_writer *w, const struct trace *trace, uint64_t now_us)
 {
     uint64_t until = trace->ended_us ? trace->ended_us : now_us;
@@ -190,6 +210,7 @@ void trace_write(struct json_writer *w, const struct trace *trace, uint64_t now_
     json_bool(w, trace->idempotent);
     json_key(w, "chained");
     json_bool(w, trace->chained);
+    write_route(w, trace);
     json_put_number(w, "attempts_made", trace->made);
     json_put_number(w, "attempts_most", trace->most);
     json_key(w, "attempts");

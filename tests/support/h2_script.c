@@ -414,9 +414,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (!stream)
         return 0;
     used = strlen(stream->head);
-    if (name[0] != ':')
-        snprintf(stream->head + used, sizeof stream->head - used, "%.*s: %.*s%s\n", (int) name_len, (const char *) name,
-                 (int) value_len, (const char *) value, flags & NGHTTP2_NV_FLAG_NO_INDEX ? "!" : "");
+    snprintf(stream->head + used, sizeof stream->head - used, "%.*s: %.*s%s\n", (int) name_len, (const char *) name,
+             (int) value_len, (const char *) value, flags & NGHTTP2_NV_FLAG_NO_INDEX ? "!" : "");
     if (name_len == 5 && memcmp(name, ":path", 5) == 0)
         keep(stream->path, sizeof stream->path, value, value_len);
     if (name_len == 4 && memcmp(name, "x-id", 4) == 0)

@@ -19,7 +19,7 @@ struct stream {
     struct stream *next;
     struct conn *conn;
     int32_t id;
-    char path[160], request_id[ID_TEXT], attempt[16], behaviour[32], head[640];
+    char path[160], request_id[ID_TEXT], attempt[16], behaviour[32], head[1024];
     uint64_t due_ms; /* 0: not waiting */
     bool answered, body_ended, executed;
     uint64_t received, sum;

@@ -57,7 +57,7 @@ struct h2_record {
     uint64_t bytes;     /* of bodies received */
     unsigned cancelled; /* streams that the client reset with CANCEL */
     char head
-        [640]; /* the last one's headers, a line each: "name: value\n", with "!" after those that HPACK never indexes */
+        [1024]; /* the last one's headers, a line each: "name: value\n", with "!" after those that HPACK never indexes */
 };
 struct h2_record h2_server_record(struct h2_server *server, const char *id);
 /* The status of "/health", 200 at first; 0: no answer. */

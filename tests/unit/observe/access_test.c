@@ -39,6 +39,7 @@ static void test_every_field(void **state)
         .started_wall_us = UINT64_C(1795611600123456),
         .service = "users",
         .cluster = "users-v1",
+        .route = "by-path",
         .host = "10.0.0.7:8080",
         .zone = "a",
         .method = "GET",
@@ -61,7 +62,7 @@ static void test_every_field(void **state)
     assert_string_equal(
         line.text,
         "{\"start_time\":\"2026-11-25T13:00:00.123Z\",\"service\":\"users\",\"upstream_cluster\":\"users-v1\","
-        "\"upstream_host\":\"10.0.0.7:8080\",\"upstream_zone\":\"a\",\"method\":\"GET\",\"path\":\"/v1/users/42\","
+        "\"route_name\":\"by-path\",\"upstream_host\":\"10.0.0.7:8080\",\"upstream_zone\":\"a\",\"method\":\"GET\",\"path\":\"/v1/users/42\","
         "\"authority\":\"users\",\"protocol\":\"HTTP/"
         "2\",\"response_code\":200,\"response_flags\":\"-\",\"attempts\":2,\"hedged\":false,"
         "\"duration_ms\":12.345,\"bytes_sent\":10,\"bytes_received\":5000000000,"
@@ -91,6 +92,7 @@ static void test_flags_have_envoys_names(void **state)
         { FLAG_DNS_FAILURE, "DF" },
         { FLAG_DROP_OVERLOAD, "DO" },
         { FLAG_UPSTREAM_TIMEOUT | FLAG_REMOTE_RESET, "UT,UR" },
+        { FLAG_DELAY_INJECTED | FLAG_FAULT_INJECTED, "DI,FI" },
     };
 
     (void) state;
@@ -130,10 +132,10 @@ static void test_hostile_texts(void **state)
     for (size_t at = 0; at + sizeof pattern < 100000; at += sizeof pattern - 1)
         memcpy(text + at, pattern, sizeof pattern - 1);
     record.service = record.cluster = record.host = record.zone = record.method = record.path = text;
-    record.authority = record.protocol = record.trace_id = record.detail = text;
+    record.authority = record.protocol = record.route = record.trace_id = record.detail = text;
     object = parsed(&record);
     assert_int_equal(json_integer_value(json_object_get(object, "response_code")), 0);
-    assert_int_equal(json_object_size(object), 19);
+    assert_int_equal(json_object_size(object), 20);
     assert_true(strlen(text_at(object, "path")) <= LINE_PATH_MOST + 3);
     assert_true(strlen(text_at(object, "detail")) <= LINE_TEXT_MOST + 3);
     json_decref(object);

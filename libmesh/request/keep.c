@@ -2,7 +2,7 @@
 /* Keeping what a request borrows, in one block with the request itself. */
 #include <string.h>
 
-#include "client/client.h"
+#include "request/request.h"
 
 static size_t text_size(const char *text)
 {
@@ -30,7 +30,7 @@ static const char *keep(char **at, const char *text)
     return kept;
 }
 
-void *ask_keep(size_t size, size_t least, struct request_ask *ask, struct body *body)
+void *request_keep(size_t size, size_t least, struct request_ask *ask, struct body *body)
 {
     size_t begin =
         (size + _Alignof(struct mesh_header) - 1) / _Alignof(struct mesh_header) * _Alignof(struct mesh_header);
