@@ -187,12 +187,12 @@ int32_t model_routes_finish(struct model_routes *routes, const char *service, st
 /* Domains are not longer than this, or nobody's authority is it. */
 enum { AUTHORITY_MOST = 1024 };
 
-/* A port, also an empty one's colon, but not what is in the brackets of an IPv6 address. */
+/* Also without the colon of an empty one; but not what is in the brackets of an IPv6 address. */
 static size_t without_port(const char *authority, size_t len)
 {
     for (size_t i = len; i-- > 0 && authority[i] != ']';)
         if (authority[i] == ':')
-            return i + 1 < len ? i : len;
+            return i;
     return len;
 }
 

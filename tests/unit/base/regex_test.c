@@ -134,7 +134,7 @@ static char *many(const char *text, size_t n, const char *tail)
     assert_non_null(all);
     for (size_t i = 0; i < n; i++)
         memcpy(all + i * len, text, len);
-    strcpy(all + n * len, tail);
+    memcpy(all + n * len, tail, strlen(tail) + 1);
     return all;
 }
 
