@@ -69,12 +69,20 @@ static int32_t on_data(struct http_stream *stream, const uint8_t *bytes, size_t 
     return 0;
 }
 
+static bool is_expected(const struct policy_health *conf, int status)
+{
+    for (uint32_t i = 0; i < conf->n_ranges; i++)
+        if (status >= conf->ranges[i].from && status < conf->ranges[i].to)
+            return true;
+    return policy_has_status(&conf->statuses, status);
+}
+
 static void judge_http(struct check *check)
 {
     const struct policy_health *conf = &check->conf->policy.health;
     struct fault why = { 0 };
 
-    if (policy_has_status(&conf->statuses, check->status)) {
+    if (is_expected(conf, check->status)) {
         check_ended(check, HEALTH_PASSED, NULL);
         return;
     }

@@ -22,13 +22,15 @@ static int32_t begin(struct check *check, struct fault *fault)
         .addrs = check->endpoint->addrs,
         .n_addrs = check->endpoint->n_addrs,
         .timeout_us = check->conf->policy.health.timeout_ms * US_PER_MS,
-        .server_name = check->conf->tls.server_name,
     };
     int32_t err = cluster_need_tls(cluster, fault);
 
     if (err)
         return err;
     conf.tls = cluster->tls;
+    conf.server_name = endpoint_server_name(check->endpoint);
+    if (!conf.server_name)
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     err = net_dial_start(cluster->env.loop, &conf, on_dialled, check, &check->dial);
     return err ? fault_set(fault, err, "the check could not begin: %s", error_text(err)) : 0;
 }

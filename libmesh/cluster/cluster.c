@@ -109,7 +109,8 @@ static bool same_transport(const struct model_cluster *a, const struct model_clu
     return a->identity == b->identity && p->connect_timeout_ms == q->connect_timeout_ms &&
            p->window_bytes == q->window_bytes && p->max_header_bytes == q->max_header_bytes &&
            p->connection_idle_ms == q->connection_idle_ms && p->connection_age_ms == q->connection_age_ms &&
-           p->silence_ms == q->silence_ms;
+           p->silence_ms == q->silence_ms && p->max_streams == q->max_streams &&
+           p->connection_requests == q->connection_requests;
 }
 
 static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)

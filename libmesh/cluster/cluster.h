@@ -86,6 +86,7 @@ struct endpoint {
     struct list trouble;                   /* in cluster.troubled, while the outlier is not well */
     struct list link;                      /* in cluster.endpoints or cluster.leaving */
     const char *address, *zone, *hostname; /* in `texts`, or the stats */
+    char *greeted;                         /* endpoint_server_name() where nobody names it; NULL: was not needed */
     char texts[];
 };
 

@@ -63,6 +63,7 @@ void endpoint_free(struct endpoint *endpoint)
     mem_free(endpoint->outlier);
     mem_free(endpoint->latency);
     pool_free(endpoint->pool);
+    mem_free(endpoint->greeted);
     model_cluster_unref(endpoint->conf);
     cluster_stats_put(endpoint->cluster->shared, endpoint->stats);
     mem_free(endpoint);
@@ -115,6 +116,8 @@ static struct net_tls_conf tls_conf_of(const struct model_cluster *conf)
         .cert_pem = conf->tls.pem ? conf->tls.pem->cert : NULL,
         .key_pem = conf->tls.pem ? conf->tls.pem->key : NULL,
         .insecure = conf->tls.insecure,
+        .any_name = conf->tls.any_name,
+        .names = conf->tls.names,
         .min_version = conf->tls.min_version,
     };
 }
@@ -128,6 +131,22 @@ int32_t cluster_need_tls(struct cluster *cluster, struct fault *fault)
     return net_tls_new(&tls, &cluster->tls, fault);
 }
 
+const char *endpoint_server_name(struct endpoint *endpoint)
+{
+    const char *name = endpoint->cluster->conf->tls.server_name;
+    char ip[ADDR_TEXT];
+
+    if (name)
+        return name;
+    if (endpoint->hostname[0])
+        return endpoint->hostname;
+    if (!endpoint->greeted)
+        endpoint->greeted = endpoint->addrs[0].family == ADDR_UNIX
+                                ? mem_strdup("localhost")
+                                : mem_strdup(addr_format_ip(&endpoint->addrs[0], ip));
+    return endpoint->greeted;
+}
+
 int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
 {
     struct cluster *cluster = endpoint->cluster;
@@ -137,7 +156,6 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
         .n_addrs = endpoint->n_addrs,
         .speaks = speaks_of(cluster->conf),
         .tls_conf = tls_conf_of(cluster->conf),
-        .server_name = cluster->conf->tls.server_name,
         .proxy = cluster->conf->proxy,
         .http = {
             .window = policy->window_bytes,
@@ -145,6 +163,8 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
             .idle_us = policy->connection_idle_ms * US_PER_MS,
             .age_us = policy->connection_age_ms * US_PER_MS,
             .silence_us = policy->silence_ms * US_PER_MS,
+            .max_streams = policy->max_streams,
+            .max_requests = policy->connection_requests,
             .observe = cluster->env.observe,
             .cluster = cluster->conf->name,
         },
@@ -161,6 +181,9 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
     if (err)
         return err;
     conf.tls = cluster->tls;
+    conf.server_name = conf.tls ? endpoint_server_name(endpoint) : NULL;
+    if (conf.tls && !conf.server_name)
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     err = pool_new(cluster->env.loop, &conf, &endpoint->pool);
     if (err)
         return fault_set(fault, err, "no pool for %s: %s", endpoint->address, error_text(err));

@@ -16,7 +16,8 @@ void cluster_stats_put(struct cluster_shared *shared, struct endpoint_stats *sta
 struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoints *set,
                               const struct model_endpoint *model, const char *address);
 void endpoint_free(struct endpoint *endpoint);
-bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model);
+bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *set,
+                 const struct model_endpoint *model);
 /* Weight and priority may change while it stays the same endpoint. */
 void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model);
 bool endpoint_in_doubt(const struct endpoint *endpoint);
@@ -27,6 +28,9 @@ bool endpoint_usable_but_for_rate(const struct endpoint *endpoint);
 bool endpoint_is_idle(const struct endpoint *endpoint);
 void endpoint_remove(struct endpoint *endpoint);
 
+/* Whom TLS greets: by the configuration, else the host name it came by, else its address, which is never sent. NULL: out of
+ * memory. */
+const char *endpoint_server_name(struct endpoint *endpoint);
 /* The cluster's TLS, made if it has one: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
 int32_t cluster_need_tls(struct cluster *cluster, struct fault *fault);
 

@@ -30,8 +30,8 @@ struct h1_conn {
         struct addr addrs[2];
         size_t n_addrs;
         char *unix_path, *server_name, *proxy, *ca, *ca_dir, *cert, *key;
-        char *url;                   /* with a proxy it differs from request to request: NULL */
-        bool tls, insecure, only_ca; /* only_ca: no other roots than `ca` */
+        char *url;                             /* with a proxy it differs from request to request: NULL */
+        bool tls, insecure, any_name, only_ca; /* only_ca: no other roots than `ca` */
         int min_tls_version;
         struct net_tls *identity; /* NULL: of the files */
         uint32_t max_connections;

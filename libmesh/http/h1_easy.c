@@ -166,7 +166,7 @@ static CURLcode set_trust(CURL *easy, const struct h1_conn *conn)
         { CURLOPT_SSLVERSION,
           conn->fixed.min_tls_version == TLS_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2 },
         { CURLOPT_SSL_VERIFYPEER, !conn->fixed.insecure },
-        { CURLOPT_SSL_VERIFYHOST, conn->fixed.insecure ? 0 : 2 },
+        { CURLOPT_SSL_VERIFYHOST, conn->fixed.insecure || conn->fixed.any_name ? 0 : 2 },
     };
     const struct text_option texts[] = {
         { CURLOPT_SSLCERT, conn->fixed.cert },

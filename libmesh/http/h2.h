@@ -31,7 +31,7 @@ enum {
     H2_WRITES_PER_TURN = 16,
     H2_CONNECTION_WINDOW = 16 << 20,
     H2_FIRST_LIMIT = 100,               /* streams, before the peer has said how many it allows */
-    H2_LAST_ID = INT32_MAX - 64,        /* stream ids are used up from here */
+    H2_LAST_ID = INT32_MAX - 64,        /* stream ids are used up from here; an odd one, as those of clients are */
     H2_MAX_HEADERS = 1000,              /* in one block */
     H2_MAX_INFORMATIONAL = 256,         /* 1xx answers before the final one */
     H2_MAX_REQUEST_HEADERS = 256 << 10, /* bytes */
@@ -87,6 +87,7 @@ struct h2_conn {
     bool room_grew;       /* to be told */
     bool has_settings;    /* the peer's have come */
     int32_t made_id;      /* last stream opened */
+    int32_t last_id;      /* none is opened beyond it */
     int32_t collected_id; /* last stream whose HEADERS are in `out`, or have been */
     int32_t sent_id;      /* last stream of whose HEADERS the socket may have taken a byte */
 
@@ -151,6 +152,8 @@ void h2_update_interest(struct h2_conn *conn);
 
 /* ---- h2_session.c ---- */
 
+/* So many streams the peer allows; the configuration may allow fewer. */
+void h2_set_limit(struct h2_conn *conn, uint32_t allowed);
 int32_t h2_session_new(struct h2_conn *conn);
 
 /* ---- h2_ended.c ---- */

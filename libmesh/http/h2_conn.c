@@ -155,9 +155,9 @@ static void serve(struct h2_conn *conn)
 
 static void begin_draining(struct h2_conn *conn)
 {
-    if (conn->made_id >= H2_LAST_ID && !conn->drains) {
+    if (conn->made_id >= conn->last_id && !conn->drains) {
         conn->drains = true;
-        h2_fault(conn, &conn->why, 0, "has had as many requests as one HTTP/2 connection can carry");
+        h2_fault(conn, &conn->why, 0, "has had as many requests as one HTTP/2 connection may carry");
     }
     if (conn->drains)
         http_conn_tell_draining(&conn->base, &conn->why);
@@ -329,10 +329,12 @@ static void set_timers(struct h2_conn *conn)
 static uint32_t room(const struct http_conn *base)
 {
     const struct h2_conn *conn = h2_of(base);
+    uint32_t left;
 
-    if (conn->state != H2_OPEN || conn->drains || conn->made_id >= H2_LAST_ID || conn->n_active >= conn->limit)
+    if (conn->state != H2_OPEN || conn->drains || conn->made_id >= conn->last_id || conn->n_active >= conn->limit)
         return 0;
-    return conn->limit - conn->n_active;
+    left = (uint32_t) (conn->last_id - conn->made_id + 1) / 2;
+    return left < conn->limit - conn->n_active ? left : conn->limit - conn->n_active;
 }
 
 static uint32_t limit(const struct http_conn *base)
@@ -446,11 +448,20 @@ static int32_t copy_peer(struct h2_conn *conn)
     return conn->peer_path ? 0 : MESH_ERR_NOMEM;
 }
 
+/* The n-th stream of a client has the id 2n - 1. */
+static int32_t last_id(uint32_t max_requests)
+{
+    if (max_requests == 0 || max_requests > H2_LAST_ID / 2)
+        return H2_LAST_ID;
+    return (int32_t) max_requests * 2 - 1;
+}
+
 static void init(struct h2_conn *conn, struct loop *loop)
 {
     uint64_t now = loop_now_us(loop);
 
-    conn->limit = H2_FIRST_LIMIT;
+    h2_set_limit(conn, H2_FIRST_LIMIT);
+    conn->last_id = last_id(conn->base.conf.max_requests);
     conn->goaway_code = H2_NO_GOAWAY;
     conn->idle_since_us = now;
     conn->silence.limit_us = conn->base.conf.silence_us;

@@ -153,12 +153,19 @@ static void on_data_end(struct h2_conn *conn, const nghttp2_frame *frame)
 
 /* ---- other frames ---- */
 
+void h2_set_limit(struct h2_conn *conn, uint32_t allowed)
+{
+    uint32_t most = conn->base.conf.max_streams;
+
+    conn->limit = most > 0 && most < allowed ? most : allowed;
+}
+
 static void on_settings(struct h2_conn *conn, const nghttp2_frame *frame)
 {
     if (frame->hd.flags & NGHTTP2_FLAG_ACK)
         return;
     conn->has_settings = true;
-    conn->limit = nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    h2_set_limit(conn, nghttp2_session_get_remote_settings(conn->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
     conn->room_grew = true;
 }
 

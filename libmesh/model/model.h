@@ -161,6 +161,7 @@ struct policy_rate_limit {
 /* Zones and priorities. */
 struct policy_spill {
     bool zones, load, warm;
+    bool weighted; /* the control plane's weights of localities share a priority, not the own zone first */
     uint32_t overprovisioning_percent;
     uint32_t panic_percent; /* 0: only when nobody is usable */
     const char *zone;       /* own one; NULL: not known. Owned by the cluster's strings */
@@ -190,6 +191,13 @@ struct policy_outlier {
     struct policy_outlier_envoy envoy;
 };
 
+enum { POLICY_MOST_RANGES = 8 };
+
+/* from <= status < to */
+struct policy_status_range {
+    uint16_t from, to;
+};
+
 enum policy_health_kind { HEALTH_OFF, HEALTH_HTTP, HEALTH_GRPC, HEALTH_TCP };
 
 /* Active health checks. Strings are owned by the cluster's strings. */
@@ -199,6 +207,8 @@ struct policy_health {
     const char *host;         /* NULL: the cluster's authority */
     const char *grpc_service; /* NULL: the whole server */
     struct policy_statuses statuses;
+    struct policy_status_range ranges[POLICY_MOST_RANGES]; /* healthy, too */
+    uint32_t n_ranges;
     uint32_t interval_ms, timeout_ms, unhealthy_threshold, healthy_threshold;
 };
 
@@ -210,8 +220,10 @@ struct policy {
     uint32_t max_header_bytes;
     uint32_t window_bytes; /* HTTP/2 window of a stream */
     uint32_t connection_idle_ms, connection_age_ms;
-    uint32_t silence_ms;       /* 250; 0: off */
-    uint32_t deadline_headers; /* DEADLINE_* */
+    uint32_t silence_ms;          /* 250; 0: off */
+    uint32_t max_streams;         /* at once on one connection of HTTP/2; 0: as the peer allows */
+    uint32_t connection_requests; /* then an HTTP/2 connection is replaced; 0: never */
+    uint32_t deadline_headers;    /* DEADLINE_* */
     enum policy_criticality criticality;
     struct policy_retry retry;
     struct policy_hedge hedge;
@@ -238,9 +250,11 @@ struct model_pem {
 struct policy_tls {
     const char *ca, *cert, *key; /* files; NULL: none */
     struct model_pem *pem;       /* their content; NULL: not read */
-    const char *server_name;     /* NULL: the target's host */
+    const char *server_name;     /* NULL: the endpoint's host name, where it has one */
     bool insecure;
-    int min_version; /* 12, 13 */
+    bool any_name;            /* the peer may be any host; what its certificate must name stands in `names` */
+    struct peer_names *names; /* one of which it has, too; NULL: none. A reference */
+    int min_version;          /* 12, 13 */
 };
 
 /* ---- clusters and snapshots: model/snapshot.c ---- */
@@ -262,6 +276,9 @@ struct model_cluster {
 
 /* Everything but the name is zero. NULL: out of memory. */
 struct model_cluster *model_cluster_new(const char *name);
+/* Texts of policy and TLS may be anybody's while a cluster is made: now they are copied into `strings`. False: out of memory, nothing
+ * has changed. */
+bool model_cluster_own_texts(struct model_cluster *cluster);
 /* Fills `identity` from the fields, the last step before publishing. */
 void model_cluster_identify(struct model_cluster *cluster);
 struct model_cluster *model_cluster_ref(struct model_cluster *cluster);

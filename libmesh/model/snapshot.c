@@ -35,12 +35,56 @@ void model_cluster_unref(struct model_cluster *cluster)
     if (!cluster || atomic_fetch_sub_explicit(&cluster->refs, 1, memory_order_acq_rel) != 1)
         return;
     model_pem_unref(cluster->tls.pem);
+    peer_names_unref(cluster->tls.names);
     mem_free(cluster->name);
     mem_free(cluster->authority);
     mem_free(cluster->proxy);
     mem_free(cluster->strings);
     mem_free(cluster);
 }
+
+/* ---- its texts ---- */
+
+enum { TEXTS = 11 };
+
+static void texts_of(struct model_cluster *cluster, const char **texts[TEXTS])
+{
+    struct policy *policy = &cluster->policy;
+    const char **all[TEXTS] = {
+        &policy->balance,     &policy->hash.header, &policy->spill.zone,          &policy->spill.distances,
+        &policy->health.path, &policy->health.host, &policy->health.grpc_service, &cluster->tls.ca,
+        &cluster->tls.cert,   &cluster->tls.key,    &cluster->tls.server_name,
+    };
+
+    memcpy(texts, all, sizeof all);
+}
+
+bool model_cluster_own_texts(struct model_cluster *cluster)
+{
+    const char **texts[TEXTS];
+    size_t size = 1;
+    char *at, *strings;
+
+    texts_of(cluster, texts);
+    for (size_t i = 0; i < TEXTS; i++)
+        size += *texts[i] ? strlen(*texts[i]) + 1 : 0;
+    strings = mem_alloc(size);
+    if (!strings)
+        return false;
+    at = strings;
+    for (size_t i = 0; i < TEXTS; i++) {
+        size_t len = *texts[i] ? strlen(*texts[i]) + 1 : 0;
+
+        if (len > 0)
+            *texts[i] = memcpy(at, *texts[i], len);
+        at += len;
+    }
+    mem_free(cluster->strings);
+    cluster->strings = strings;
+    return true;
+}
+
+/* ---- its identity ---- */
 
 static uint64_t mix(uint64_t so_far, uint64_t more)
 {
@@ -68,6 +112,7 @@ void model_cluster_identify(struct model_cluster *cluster)
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         identity = mix_text(identity, texts[i]);
+    identity = mix(mix(identity, tls->any_name), peer_names_hash(tls->names));
     cluster->identity = tls->pem ? mix_pem(identity, tls->pem) : identity;
 }
 
