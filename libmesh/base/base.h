@@ -13,6 +13,7 @@
 #include "base/lookup.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/peer_names.h"
 #include "base/rand.h"
 #include "base/regex.h"
 #include "base/spare.h"

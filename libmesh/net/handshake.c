@@ -54,9 +54,11 @@ static int32_t set_peer(struct net_stream *stream)
         return fail(stream, MESH_ERR_TLS, "the server name is longer than the 255 bytes that TLS can carry");
     if (stream->tls->insecure)
         return 0;
+    SSL_set_verify(stream->ssl, SSL_VERIFY_PEER, on_check);
+    if (stream->tls->any_name)
+        return 0;
     if (is_address ? !demand_address(stream->ssl, &addr) : !demand_name(stream->ssl, name))
         return out_of_memory(stream);
-    SSL_set_verify(stream->ssl, SSL_VERIFY_PEER, on_check);
     return 0;
 }
 

@@ -26,16 +26,18 @@ struct net_tls_conf {
     const char *cert; /* PEM chain of the client certificate; NULL: none. With key, or neither */
     const char *key;  /* PEM */
     const char *ca_pem, *cert_pem,
-        *key_pem;    /* what stood in the file of that name, which is not read then; NULL: it is */
-    bool insecure;   /* the peer is not verified at all; the configuration must say so in words */
-    int min_version; /* 12 or 13; 0: 12 */
+        *key_pem;             /* what stood in the file of that name, which is not read then; NULL: it is */
+    bool insecure;            /* the peer is not verified at all; the configuration must say so in words */
+    bool any_name;            /* whatever host the peer's certificate is for: what it must name is in `names` */
+    struct peer_names *names; /* one of which it must have, too; NULL: none. A reference is taken */
+    int min_version;          /* 12 or 13; 0: 12 */
 };
 
 /* Reads the files. MESH_ERR_INVALID, or MESH_ERR_TLS or MESH_ERR_IO with a sentence that names the file, MESH_ERR_NOMEM. */
 int32_t net_tls_new(const struct net_tls_conf *conf, struct net_tls **out, struct fault *fault);
 struct net_tls *net_tls_ref(struct net_tls *tls);
 void net_tls_unref(struct net_tls *tls); /* NULL is fine */
-/* For a connection that libcurl makes: its SSL_CTX trusts the same and is the same. False: out of memory. */
+/* For a connection that libcurl makes, while `tls` lives: its SSL_CTX trusts the same and is the same. False: out of memory. */
 bool net_tls_lend(struct net_tls *tls, void *ssl_ctx);
 
 /* For connections that libcurl makes: told when the peer has said that nothing more comes (close-notify): net/tls_end.c.

@@ -23,6 +23,12 @@ enum {
 
 /* ---- files ---- */
 
+/* What came without a file came from a control plane. */
+static const char *shown(const char *path)
+{
+    return path ? path : "(inline)";
+}
+
 /* OpenSSL would ask for the password on the terminal. */
 static int no_password(char *buf, int size, int for_writing, void *user)
 {
@@ -127,7 +133,7 @@ static int32_t load_roots_text(struct net_tls *tls, const struct net_tls_conf *c
     BIO_free(bio);
     if (done && found > 0)
         return 0;
-    return fault_set(fault, MESH_ERR_TLS, "tls.ca %s: no usable certificates in PEM form: %s", conf->ca,
+    return fault_set(fault, MESH_ERR_TLS, "tls.ca %s: no usable certificates in PEM form: %s", shown(conf->ca),
                      tls_errors_text(text));
 }
 
@@ -135,18 +141,18 @@ static int32_t load_roots(struct net_tls *tls, const struct net_tls_conf *conf, 
 {
     int32_t err;
 
-    if (!conf->ca)
+    if (!conf->ca && !conf->ca_pem)
         return load_default_roots(tls, fault);
     tls_errors_clear();
     err = conf->ca_pem ? load_roots_text(tls, conf, fault) : load_roots_file(tls, "tls.ca", conf->ca, fault);
-    return err ? err : name_roots(tls, "tls.ca", conf->ca, fault);
+    return err ? err : name_roots(tls, "tls.ca", shown(conf->ca), fault);
 }
 
 static int32_t refuse_pair(const struct net_tls_conf *conf, struct fault *fault)
 {
     tls_errors_clear();
-    return fault_set(fault, MESH_ERR_TLS, "tls.key %s does not belong to the certificate tls.cert %s", conf->key,
-                     conf->cert);
+    return fault_set(fault, MESH_ERR_TLS, "tls.key %s does not belong to the certificate tls.cert %s", shown(conf->key),
+                     shown(conf->cert));
 }
 
 static int use_key_text(SSL_CTX *context, const char *pem)
@@ -214,20 +220,21 @@ static int32_t load_key(struct net_tls *tls, const struct net_tls_conf *conf, st
     if (ERR_GET_LIB(error) == ERR_LIB_X509 &&
         (ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH || ERR_GET_REASON(error) == X509_R_KEY_TYPE_MISMATCH))
         return refuse_pair(conf, fault);
-    return fault_set(fault, MESH_ERR_TLS, "tls.key %s: no private key in PEM form without a password: %s", conf->key,
-                     tls_errors_text(text));
+    return fault_set(fault, MESH_ERR_TLS, "tls.key %s: no private key in PEM form without a password: %s",
+                     shown(conf->key), tls_errors_text(text));
 }
 
 static int32_t load_identity(struct net_tls *tls, const struct net_tls_conf *conf, struct fault *fault)
 {
+    const bool has_cert = conf->cert || conf->cert_pem, has_key = conf->key || conf->key_pem;
     char text[FAULT_TEXT];
     int32_t err;
 
-    if (!conf->cert && !conf->key)
+    if (!has_cert && !has_key)
         return 0;
-    if (!conf->cert || !conf->key)
+    if (!has_cert || !has_key)
         return fault_set(fault, MESH_ERR_INVALID, "%s is set without %s: a client certificate needs both",
-                         conf->cert ? "tls.cert" : "tls.key", conf->cert ? "tls.key" : "tls.cert");
+                         has_cert ? "tls.cert" : "tls.key", has_cert ? "tls.key" : "tls.cert");
     err = conf->cert_pem ? 0 : check_file("tls.cert", conf->cert, fault);
     if (!err && !conf->key_pem)
         err = check_file("tls.key", conf->key, fault);
@@ -235,7 +242,7 @@ static int32_t load_identity(struct net_tls *tls, const struct net_tls_conf *con
         return err;
     tls_errors_clear();
     if (!use_chain(tls->context, conf))
-        return fault_set(fault, MESH_ERR_TLS, "tls.cert %s: no usable certificate in PEM form: %s", conf->cert,
+        return fault_set(fault, MESH_ERR_TLS, "tls.cert %s: no usable certificate in PEM form: %s", shown(conf->cert),
                          tls_errors_text(text));
     tls->has_certificate = true;
     return load_key(tls, conf, fault);
@@ -295,6 +302,8 @@ static int32_t make_context(struct net_tls *tls, struct fault *fault)
     set_behaviour(tls);
     if (!tls->insecure)
         set_checks(tls);
+    if (tls->names)
+        tls_names_demand(tls, tls->context);
     return 0;
 }
 
@@ -306,6 +315,8 @@ static int32_t fill(struct net_tls *tls, const struct net_tls_conf *conf, struct
         return fault_set(fault, MESH_ERR_INVALID, "tls.min_version: %d is none of 12 (TLS 1.2) and 13 (TLS 1.3)",
                          conf->min_version);
     tls->insecure = conf->insecure;
+    tls->any_name = conf->any_name;
+    tls->names = conf->insecure ? NULL : peer_names_ref(conf->names);
     tls->min_version = conf->min_version ? conf->min_version : 12;
     err = make_context(tls, fault);
     if (!err && !conf->insecure)
@@ -357,6 +368,7 @@ void net_tls_unref(struct net_tls *tls)
     tls_sessions_fini(&tls->sessions);
     SSL_CTX_free(tls->context);
     BIO_meth_free(tls->socket_method);
+    peer_names_unref(tls->names);
     mem_free(tls->roots);
     mem_free(tls);
 }
@@ -367,6 +379,8 @@ bool net_tls_lend(struct net_tls *tls, void *ssl_ctx)
     STACK_OF(X509) *issuers = NULL;
 
     SSL_CTX_set1_cert_store(ssl_ctx, SSL_CTX_get_cert_store(tls->context));
+    if (tls->names)
+        tls_names_demand(tls, ssl_ctx);
     if (!certificate)
         return true;
     SSL_CTX_get0_chain_certs(tls->context, &issuers);

@@ -39,9 +39,15 @@ struct net_tls {
     BIO_METHOD *socket_method; /* net/tls_bio.c */
     struct tls_sessions sessions;
     char *roots; /* what is trusted, for sentences: "tls.ca /etc/mesh/ca.pem" */
-    bool insecure, has_certificate;
+    bool insecure, any_name, has_certificate;
+    struct peer_names *names; /* a reference; NULL: none */
     int min_version;
 };
+
+/* ---- what the certificate must name: net/tls_names.c ---- */
+
+/* Checks the names of the peer's certificate once its chain is good. With `tls->names` only. */
+void tls_names_demand(struct net_tls *tls, SSL_CTX *context);
 
 /* "h2,http/1.1" as RFC 7301 section 3.1 writes it, into `wire`. False: an empty or overlong name, or too many. */
 enum { TLS_ALPN_MOST = 256 };

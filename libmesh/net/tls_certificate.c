@@ -156,6 +156,16 @@ static void say_wrong_name(const struct refusal *refusal)
         say(refusal, "the certificate is for %s; if that is the peer, set tls.server_name to it", names);
 }
 
+static void say_unwanted(const struct refusal *refusal)
+{
+    char names[NAMES_TEXT];
+
+    if (names_text(refusal->certificate, names)[0] == '\0')
+        say(refusal, "the certificate has no subjectAltName, and so none of those that the control plane wants");
+    else
+        say(refusal, "the certificate is for %s, and none of that is a name that the control plane wants", names);
+}
+
 static void say_wrong_purpose(const struct refusal *refusal)
 {
     char text[FAULT_TEXT];
@@ -192,6 +202,7 @@ static const struct {
     { X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, say_self_signed },
     { X509_V_ERR_HOSTNAME_MISMATCH, say_wrong_name },
     { X509_V_ERR_IP_ADDRESS_MISMATCH, say_wrong_name },
+    { X509_V_ERR_APPLICATION_VERIFICATION, say_unwanted },
     { X509_V_ERR_INVALID_PURPOSE, say_wrong_purpose },
     { X509_V_ERR_EE_KEY_TOO_SMALL, say_weak },
     { X509_V_ERR_CA_KEY_TOO_SMALL, say_weak },
