@@ -170,5 +170,9 @@ struct building {
 void building_fill_numbers(const struct building *b, struct policy *policy);
 /* Policy, TLS, authority and proxy into out->cluster. `first` is the (first) target, NULL: a list of endpoints. */
 int32_t building_add_policy(const struct building *b, const struct model_target *first);
+/* What a control plane's cluster has before its resource is read: policy and authority, neither TLS nor proxy. `service`: whose
+ * values hold; NULL: those of all. */
+int32_t conf_cluster_base(const struct conf *conf, const char *service, struct model_cluster *cluster,
+                          struct fault *fault);
 
 #endif

@@ -301,3 +301,24 @@ int32_t building_add_policy(const struct building *b, const struct model_target 
         model_cluster_identify(b->out->cluster);
     return err;
 }
+
+int32_t conf_cluster_base(const struct conf *conf, const char *service, struct model_cluster *cluster,
+                          struct fault *fault)
+{
+    const char *of = service ? service : "", *authority = conf_value_text(conf, of, KEY_AUTHORITY);
+    struct service out = { .cluster = cluster };
+    struct building b = { .conf = conf, .name = cluster->label, .service = of, .out = &out, .fault = fault };
+    int32_t err;
+
+    cluster->protocol = MODEL_H2C;
+    building_fill_numbers(&b, &cluster->policy);
+    err = check_backoff(&b, &cluster->policy.retry);
+    if (!err)
+        err = check_ring(&b, &cluster->policy);
+    if (!err)
+        err = add_texts(&b, NULL);
+    if (err)
+        return err;
+    cluster->authority = mem_strdup(authority[0] ? authority : cluster->label);
+    return cluster->authority ? 0 : conf_no_memory(fault);
+}

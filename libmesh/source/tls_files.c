@@ -235,10 +235,33 @@ static bool paths_of(const struct model_cluster *cluster, const char *paths[FILE
     return model_protocol_tls(cluster->protocol) && (paths[0] || paths[1] || paths[2]);
 }
 
+static bool copy_text(char **to, const char *from)
+{
+    *to = from ? mem_strdup(from) : NULL;
+    return !from || *to;
+}
+
+/* What came with the cluster itself stays, where no file is named instead. NULL: out of memory. */
+static struct model_pem *join(const struct model_pem *own, const struct model_pem *files)
+{
+    struct model_pem *both = mem_zalloc(sizeof *both);
+
+    if (!both)
+        return NULL;
+    both->refs = 1;
+    if (copy_text(&both->ca, files->ca ? files->ca : own->ca) &&
+        copy_text(&both->cert, files->cert ? files->cert : own->cert) &&
+        copy_text(&both->key, files->key ? files->key : own->key))
+        return both;
+    model_pem_unref(both);
+    return NULL;
+}
+
 void tls_files_attach(struct source *source, struct model_cluster *cluster)
 {
     const char *paths[FILES];
     struct tls_files *files;
+    struct model_pem *pem;
 
     if (!paths_of(cluster, paths))
         return;
@@ -249,8 +272,11 @@ void tls_files_attach(struct source *source, struct model_cluster *cluster)
         return;
     if (source->started)
         watch(files);
+    pem = cluster->tls.pem && files->pem ? join(cluster->tls.pem, files->pem) : model_pem_ref(files->pem);
+    if (!pem)
+        return;
     model_pem_unref(cluster->tls.pem);
-    cluster->tls.pem = model_pem_ref(files->pem);
+    cluster->tls.pem = pem;
     model_cluster_identify(cluster);
 }
 
