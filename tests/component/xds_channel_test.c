@@ -105,6 +105,25 @@ static void streams_share_the_connection(void **state)
     stop();
 }
 
+static void a_stream_waits_for_its_place(void **state)
+{
+    struct owner other = { .asks = true };
+
+    (void) state;
+    start_with((struct plane_conf){ .max_streams = 1 });
+    SCENE_UNTIL(owner.n_up == 1);
+    SCENE_UNTIL(plane_streams(scene.planes[0]) == 1);
+    open_stream(&other, CHANNEL_DELTA_PATH);
+    scene_pass_ms(60000);
+    assert_int_equal(other.n_up + other.n_down, 0);
+    plane_end(theirs(), "0", "");
+    SCENE_UNTIL(other.n_up == 1);
+    SCENE_UNTIL(plane_streams(scene.planes[0]) == 2);
+    assert_string_equal(theirs()->path, CHANNEL_DELTA_PATH);
+    assert_int_equal(plane_accepted(scene.planes[0]), 1);
+    stop();
+}
+
 /* ---- ends ---- */
 
 static void a_stream_that_ends_after_an_answer_is_opened_again_at_once(void **state)
@@ -477,6 +496,7 @@ int main(void)
         LEAK_TEST(a_message_is_read_when_it_is_asked_for),
         LEAK_TEST(large_messages),
         LEAK_TEST(streams_share_the_connection),
+        LEAK_TEST(a_stream_waits_for_its_place),
         LEAK_TEST(a_stream_that_ends_after_an_answer_is_opened_again_at_once),
         LEAK_TEST(a_stream_that_ends_unanswered_waits),
         LEAK_TEST(short_lived_streams_are_not_opened_without_pause),

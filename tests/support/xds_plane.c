@@ -224,6 +224,8 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
 
 static nghttp2_session *new_session(struct conn *conn)
 {
+    const struct plane_conf *conf = &conn->plane->conf;
+    const nghttp2_settings_entry most = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, conf->max_streams };
     nghttp2_session_callbacks *callbacks;
     nghttp2_session *session;
 
@@ -235,8 +237,8 @@ static nghttp2_session *new_session(struct conn *conn)
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     need(nghttp2_session_server_new(&session, callbacks, conn) == 0, "memory");
     nghttp2_session_callbacks_del(callbacks);
-    nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, NULL, 0);
-    if (conn->plane->conf.says_good_bye)
+    nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, &most, conf->max_streams > 0);
+    if (conf->says_good_bye)
         nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
     return session;
 }

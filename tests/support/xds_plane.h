@@ -34,6 +34,7 @@ struct plane_stream {
 struct plane_conf {
     const char *unix_path; /* listens there instead of on 127.0.0.1 */
     SSL_CTX *tls;          /* borrowed; NULL: plain */
+    uint32_t max_streams;  /* of a connection; 0: any number */
     bool deaf;             /* does not listen before plane_listen() */
     bool mute;             /* accepts, and sends not even SETTINGS */
     bool says_good_bye;    /* GOAWAY right behind its SETTINGS */

@@ -273,17 +273,20 @@ static bool is_due(const struct channel *channel)
     return false;
 }
 
+/* As many as the connection has room for. */
 static void begin_streams(struct channel *channel)
 {
     LIST_EACH(link, &channel->streams) {
         struct channel_stream *stream = CONTAINER_OF(link, struct channel_stream, link);
 
-        if (stream->state == CHANNEL_STREAM_DUE && !channel_stream_begin(stream))
+        if (stream->state != CHANNEL_STREAM_DUE)
+            continue;
+        if (!channel_stream_begin(stream))
             return;
+        channel->current->used = true;
+        channel->backoff.failures = 0;
+        channel->told = 0;
     }
-    channel->current->used = true;
-    channel->backoff.failures = 0;
-    channel->told = 0;
 }
 
 /* Nobody wants anything. */
