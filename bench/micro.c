@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "balance/balance.h"
+#include "bench/micro.h"
 #include "cluster/cluster.h"
 #include "loop/loop.h"
 #include "model/model.h"
@@ -15,7 +16,7 @@
 
 enum { FEW = 3, MANY = 100000, PICKS = 20000, ROUNDS = 50, SWAPS = 9, CHANGED = MANY / 100 };
 
-static void need(bool good, const char *what)
+void need(bool good, const char *what)
 {
     if (good)
         return;
@@ -459,6 +460,7 @@ int main(void)
     measure_choices();
     measure_limits();
     measure_records();
+    measure_routes();
     printf("}\n");
     return 0;
 }
