@@ -57,51 +57,60 @@ def bootstrap(*planes, node="client", features=(), identity=None, **more):
     return {"xds_servers": servers, "node": {"id": node, **NODE}, **more}
 
 
-class GrpcClient:
-    """grpcio in a process of its own; the channel stays from call to call."""
+class Caller:
+    """A process that calls as it is told on its standard input; what it has of the control plane stays from call to call."""
 
-    name = "grpc"
-
-    def __init__(self, folder, ports, environment, planes, **of_bootstrap):
-        python = tools.venv("grpc", GRPCIO) / "bin" / "python"
-        path = folder / "bootstrap.json"
-        path.write_text(json.dumps(bootstrap(*planes, **of_bootstrap)))
-        self.log = open(folder / "grpc.log", "ab")
+    def __init__(self, folder, command, environment):
+        self.log = (folder / f"{self.name}.log").open("ab")
         self.process = subprocess.Popen(
-            [python, pathlib.Path(__file__).with_name("grpc_calls.py")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-            env=environment(GRPC_XDS_BOOTSTRAP=path, GRPC_VERBOSITY="INFO"),
-        )  # fmt: skip
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
+        )
 
     def ask(self, request):
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        assert line, f"{self.name} has ended: {pathlib.Path(self.log.name).read_text()[-2000:]}"
+        return json.loads(line)
 
     def adapt(self, served):
         """What a plane is to serve to this client."""
         return served
 
     def use(self, service):
-        self.ask({"target": f"xds:///{service}"})
+        self.ask({"target": self.scheme + service})
 
-    def calls(self, n, path=CALL, headers=(), timeout=GUARD_S, parallel=1, ready=False):
-        request = {
-            "calls": n,
-            "path": path,
-            "metadata": list(headers),
-            "timeout": timeout,
-            "parallel": parallel,
-            "ready": ready,
-        }
+    def calls(self, n, path=CALL, headers=(), timeout=GUARD_S, parallel=1):
+        request = {"calls": n, "path": path, "metadata": list(headers), "timeout": timeout, "parallel": parallel}
         return Results(self.ask(request))
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
         self.process.stdin.close()
+        try:
+            self.process.wait(GUARD_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.process.stdout.close()
         self.log.close()
+
+
+class GrpcClient(Caller):
+    """grpcio. Statuses are those of gRPC."""
+
+    name = "grpc"
+    scheme = "xds:///"
+
+    def __init__(self, folder, ports, environment, planes, **of_bootstrap):
+        python = tools.venv("grpc", GRPCIO) / "bin" / "python"
+        path = folder / "bootstrap.json"
+        path.write_text(json.dumps(bootstrap(*planes, **of_bootstrap)))
+        program = pathlib.Path(__file__).with_name("grpc_calls.py")
+        super().__init__(folder, [python, program], environment(GRPC_XDS_BOOTSTRAP=path, GRPC_VERBOSITY="INFO"))
+
+
+# A changed cluster takes the endpoints that it had when none come in time: go-control-plane sends nothing twice.
+SOON = {"initial_fetch_timeout": "0.5s"}
 
 
 class AdsEnvoy(Envoy):
@@ -116,12 +125,10 @@ class AdsEnvoy(Envoy):
             "grpc_services": [{"envoy_grpc": {"cluster_name": "plane"}}],
         }
         host, port = plane.address
-        options = {"explicit_http_config": {"http2_protocol_options": {}}}
-        protocols = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
         cluster = {
             "name": "plane",
             "connect_timeout": "5s",
-            "typed_extension_protocol_options": {protocols: {"@type": resources.TYPE + protocols, **options}},
+            **resources.http2(),
             "load_assignment": {
                 "cluster_name": "plane",
                 "endpoints": [{"lb_endpoints": [resources.endpoint(port, host=host)]}],
@@ -148,7 +155,15 @@ class EnvoyClient:
         self.service = None
 
     def adapt(self, served):
-        return [self.accepting(one) if one["@type"] == resources.LISTENER else one for one in served]
+        return [self.adapted(one) for one in served]
+
+    def adapted(self, one):
+        if one["@type"] == resources.LISTENER:
+            return self.accepting(one)
+        if one.get("eds_cluster_config"):
+            source = {**one["eds_cluster_config"]["eds_config"], **SOON}
+            return {**one, "eds_cluster_config": {**one["eds_cluster_config"], "eds_config": source}}
+        return one
 
     def accepting(self, listener):
         manager = {"name": "manager", "typed_config": listener["api_listener"]["api_listener"]}
@@ -172,7 +187,7 @@ class EnvoyClient:
             return {"status": "OK", "told": json.loads(body)}
         return {"status": str(response.status), "message": body.decode()}
 
-    def calls(self, n, path=CALL, headers=(), timeout=GUARD_S, parallel=1, ready=False):
+    def calls(self, n, path=CALL, headers=(), timeout=GUARD_S, parallel=1):
         with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
             return Results(list(pool.map(lambda _: self.call(path, headers, timeout), range(n))))
 

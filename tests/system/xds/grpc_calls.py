@@ -1,7 +1,7 @@
 """Calls by grpcio, as told on standard input: one JSON object a line, one line of JSON for each back.
 
     {"target": "xds:///name"}                                        where the next calls go
-    {"calls": 100, "path": "/a/b", "metadata": [["k", "v"]], "timeout": 5, "parallel": 1, "ready": true}
+    {"calls": 100, "path": "/a/b", "metadata": [["k", "v"]], "timeout": 5, "parallel": 1}
 
 Runs in an environment that has grpcio; GRPC_XDS_BOOTSTRAP says where the control plane is.
 """
@@ -16,7 +16,7 @@ import grpc
 def start(channel, request):
     call = channel.unary_unary(request["path"], request_serializer=bytes, response_deserializer=bytes)
     metadata = [tuple(pair) for pair in request.get("metadata", [])]
-    return call.future(b"", timeout=request["timeout"], metadata=metadata, wait_for_ready=request.get("ready", False))
+    return call.future(b"", timeout=request["timeout"], metadata=metadata)
 
 
 def end(call):

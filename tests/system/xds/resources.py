@@ -13,6 +13,9 @@ FAULT = TYPE + "envoy.extensions.filters.http.fault.v3.HTTPFault"
 AGGREGATE = TYPE + "envoy.extensions.clusters.aggregate.v3.ClusterConfig"
 POLICIES = TYPE + "envoy.extensions.load_balancing_policies."
 
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+EXPLICIT_HTTP2 = {"explicit_http_config": {"http2_protocol_options": {}}}
+
 ADS = {"ads": {}, "resource_api_version": "V3"}
 
 
@@ -34,7 +37,7 @@ def listener(name, routes=None, filters=(), inline=None, **manager):
 
 def routes(name, *entries, domains=("*",), **more):
     """A RouteConfiguration with one virtual host."""
-    host = {"name": name, "domains": list(domains), "routes": list(entries)}
+    host = {"name": name, "domains": list(domains), "routes": list(entries), "include_request_attempt_count": True}
     return {"@type": ROUTES, "name": name, "virtual_hosts": [host], **more}
 
 
@@ -62,9 +65,14 @@ def cluster(name, service=None, **more):
     }  # fmt: skip
 
 
-def aggregate(name, *clusters):
+def http2():
+    """Fields of a cluster whose endpoints speak HTTP/2."""
+    return {"typed_extension_protocol_options": {HTTP_OPTIONS: {"@type": TYPE + HTTP_OPTIONS, **EXPLICIT_HTTP2}}}
+
+
+def aggregate(name, *clusters, lb_policy="CLUSTER_PROVIDED"):
     kind = {"name": "envoy.clusters.aggregate", "typed_config": {"@type": AGGREGATE, "clusters": list(clusters)}}
-    return {"@type": CLUSTER, "name": name, "cluster_type": kind, "lb_policy": "CLUSTER_PROVIDED", "connect_timeout": "5s"}
+    return {"@type": CLUSTER, "name": name, "cluster_type": kind, "lb_policy": lb_policy, "connect_timeout": "5s"}
 
 
 def policies(*which):

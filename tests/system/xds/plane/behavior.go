@@ -13,10 +13,7 @@ import (
 // "sleep-2", "keep-open", "error-code-14", "succeed-on-retry-attempt-1,error-code-14", each for one backend only after
 // "hostname=NAME ". Error codes from 100 on are HTTP's.
 func (m *manners) obey(name string, headers http.Header) {
-	attempts := headers.Get("grpc-previous-rpc-attempts")
-	if attempts == "" {
-		attempts = "0"
-	}
+	attempts := attemptsBefore(headers)
 	for wish := range strings.SplitSeq(strings.Join(headers.Values("rpc-behavior"), ","), ",") {
 		wish = strings.TrimSpace(wish)
 		if host, found := strings.CutPrefix(wish, "hostname="); found {
@@ -30,6 +27,19 @@ func (m *manners) obey(name string, headers http.Header) {
 		}
 		m.take(wish)
 	}
+}
+
+// attemptsBefore is how many there were, as gRPC counts or, one more, as Envoy and libmesh do.
+func attemptsBefore(headers http.Header) string {
+	if text := headers.Get("grpc-previous-rpc-attempts"); text != "" {
+		return text
+	}
+	for _, name := range []string{"x-envoy-attempt-count", "x-mesh-attempt"} {
+		if n, err := strconv.Atoi(headers.Get(name)); err == nil {
+			return strconv.Itoa(n - 1)
+		}
+	}
+	return "0"
 }
 
 func (m *manners) take(wish string) {
