@@ -31,7 +31,7 @@ static bool copy_conf(struct h1_conn *conn, const struct http_h1_conf *conf)
 
     conn->fixed.tls = conf->tls;
     conn->fixed.insecure = tls->insecure;
-    conn->fixed.any_name = tls->any_name;
+    conn->fixed.any_name = tls->any_name && conf->identity; /* who checks the names instead */
     conn->fixed.min_tls_version = tls->min_version;
     conn->fixed.max_connections = conf->max_connections;
     conn->fixed.connect_timeout_us = conf->connect_timeout_us;

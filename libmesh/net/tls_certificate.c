@@ -161,9 +161,9 @@ static void say_unwanted(const struct refusal *refusal)
     char names[NAMES_TEXT];
 
     if (names_text(refusal->certificate, names)[0] == '\0')
-        say(refusal, "the certificate has no subjectAltName, and so none of those that the control plane wants");
+        say(refusal, "the certificate has no name that the control plane wants");
     else
-        say(refusal, "the certificate is for %s, and none of that is a name that the control plane wants", names);
+        say(refusal, "the certificate is for %s, and has no name that the control plane wants", names);
 }
 
 static void say_wrong_purpose(const struct refusal *refusal)

@@ -137,6 +137,37 @@ static void who_is_not_trusted_hears_nothing(void **state)
     }
 }
 
+/* Names that a control plane wants hold for libcurl's connections, whose host then is anybody's. */
+static void a_peer_has_a_wanted_name_or_hears_nothing(void **state)
+{
+    static const char *const names[] = { "URI:spiffe://td/users", "URI:spiffe://td/pay,DNS:users.test" };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct peer_names *wanted = peer_names_new(1);
+        struct http_h1_conf h1;
+        struct h1_call call = { 0 };
+        struct fault fault = { 0 };
+
+        wanted->items[0] = (struct peer_name){ .types = PEER_NAME_URI, .text = mem_strdup("spiffe://td/users") };
+        start_with(server_answer, &ca, names[i], NULL);
+        h1 = tls_conf(ca_file, "127.0.0.1");
+        h1.tls_conf.any_name = true;
+        h1.tls_conf.names = wanted;
+        assert_int_equal(net_tls_new(&h1.tls_conf, &h1.identity, &fault), 0);
+        h1_owner_open_with(loop, &owner, &h1, NULL);
+        h1_call_do(loop, &owner, &call);
+        assert_int_equal(call.err, i == 0 ? 0 : MESH_ERR_TLS);
+        assert_int_equal(server.requests, i == 0);
+        net_tls_unref(h1.identity);
+        peer_names_unref(wanted);
+        if (i == 0) {
+            h1_owner_free(loop, &owner);
+            server_stop(&server);
+        }
+    }
+}
+
 static void an_expired_certificate_is_refused(void **state)
 {
     struct h1_call call = { 0 };
@@ -393,6 +424,7 @@ int main(void)
         WITH_SERVER(a_trusted_peer_is_spoken_to),
         WITH_SERVER(an_address_may_be_the_name),
         WITH_SERVER(who_is_not_trusted_hears_nothing),
+        WITH_SERVER(a_peer_has_a_wanted_name_or_hears_nothing),
         WITH_SERVER(an_expired_certificate_is_refused),
         WITH_SERVER(verification_may_be_switched_off_in_words),
         WITH_SERVER(the_environment_names_roots_too),

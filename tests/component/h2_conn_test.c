@@ -122,6 +122,45 @@ static void test_the_peers_limit_is_kept(void **state)
     h2_peer_free(peer);
 }
 
+static void test_our_own_limit_is_kept_too(void **state)
+{
+    struct http_conn_conf conf = { .max_streams = 3 };
+    struct h2_peer *peer = h2_peer_new(&conf);
+
+    (void) state;
+    assert_int_equal(http_conn_limit(peer->conn), 3);
+    h2_peer_greet(peer, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 10);
+    assert_int_equal(http_conn_limit(peer->conn), 3);
+    assert_int_equal(room(peer), 3);
+    h2_peer_settings(peer, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2);
+    H2_UNTIL(peer, room(peer) == 2);
+    h2_peer_free(peer);
+}
+
+static void test_a_connection_has_its_number_of_requests(void **state)
+{
+    struct http_conn_conf conf = { .max_requests = 2 };
+    struct h2_peer *peer = h2_peer_new(&conf);
+    struct h2_exchange x[2];
+
+    (void) state;
+    memset(x, 0, sizeof x);
+    h2_peer_greet(peer, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 10);
+    assert_int_equal(room(peer), 2);
+    h2_exchange_send(peer, &x[0]);
+    assert_int_equal(room(peer), 1);
+    h2_exchange_send(peer, &x[1]);
+    assert_int_equal(room(peer), 0);
+    H2_UNTIL(peer, peer->n_draining == 1);
+    assert_int_equal(peer->draining_why.code, 0);
+    h2_peer_headers(peer, 1, true, H2_PAIRS(":status", "200"));
+    h2_exchange_ended(peer, &x[0], 0, HTTP_MAYBE);
+    h2_peer_headers(peer, 3, true, H2_PAIRS(":status", "200"));
+    h2_exchange_ended(peer, &x[1], 0, HTTP_MAYBE);
+    H2_UNTIL(peer, peer->n_closed == 1);
+    h2_peer_free(peer);
+}
+
 static void test_stream_ids_run_out(void **state)
 {
     struct h2_peer *peer = h2_peer_ready(NULL);
@@ -555,6 +594,8 @@ int main(void)
         LEAK_TEST(test_something_else_than_http2),
         LEAK_TEST(test_an_end_before_the_greeting_is_a_failure),
         LEAK_TEST(test_the_peers_limit_is_kept),
+        LEAK_TEST(test_our_own_limit_is_kept_too),
+        LEAK_TEST(test_a_connection_has_its_number_of_requests),
         LEAK_TEST(test_stream_ids_run_out),
         LEAK_TEST(test_goaway),
         LEAK_TEST(test_goaway_in_two_steps),
