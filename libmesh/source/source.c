@@ -174,6 +174,7 @@ int32_t source_new(const struct source_conf *conf, struct source **out, struct f
     list_init(&source->dirty);
     list_init(&source->explains);
     list_init(&source->tls_files);
+    list_init(&source->tls_users);
     if (conf_file(conf->conf))
         source->file = file_look(conf_file(conf->conf));
     source->conf = conf_copy(conf->conf);

@@ -43,6 +43,7 @@ struct source {
     struct file_watch *watch;
     struct list explains;
     struct list tls_files; /* tls_files.c */
+    struct list tls_users; /* struct tls_files_user */
 };
 
 /* ---- source.c ---- */

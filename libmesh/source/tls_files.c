@@ -116,16 +116,27 @@ static void refuse(struct tls_files *files, const struct fault *fault)
             FIELD_TEXT("detail", fault->text));
 }
 
+static void tell_users(struct source *source)
+{
+    LIST_EACH_SAFE(link, next, &source->tls_users) {
+        struct tls_files_user *user = CONTAINER_OF(link, struct tls_files_user, link);
+
+        user->on_change(user);
+    }
+}
+
 static void take(struct tls_files *files, struct model_pem *pem)
 {
+    struct source *source = files->source;
     struct fault fault = { 0 };
 
     model_pem_unref(files->pem);
     files->pem = pem;
-    OBSERVE(files->source->observe, MESH_LOG_INFO, "tls_files_loaded", FIELD_TEXT("ca", path_text(files, 0)),
+    OBSERVE(source->observe, MESH_LOG_INFO, "tls_files_loaded", FIELD_TEXT("ca", path_text(files, 0)),
             FIELD_TEXT("cert", path_text(files, 1)), FIELD_TEXT("key", path_text(files, 2)));
-    if (reload_services(files->source, &fault))
+    if (reload_services(source, &fault))
         refuse(files, &fault);
+    tell_users(source);
 }
 
 static void on_change(void *user)
@@ -280,9 +291,27 @@ void tls_files_attach(struct source *source, struct model_cluster *cluster)
     model_cluster_identify(cluster);
 }
 
-void tls_files_sweep(struct source *source)
+void tls_files_join(struct source *source, struct tls_files_user *user)
+{
+    list_push_back(&source->tls_users, &user->link);
+}
+
+void tls_files_leave(struct tls_files_user *user)
+{
+    list_remove(&user->link);
+}
+
+void tls_files_keep(struct source *source, const struct model_cluster *cluster)
 {
     const char *paths[FILES];
+    struct tls_files *files = paths_of(cluster, paths) ? find(source, paths) : NULL;
+
+    if (files)
+        files->used = true;
+}
+
+void tls_files_sweep(struct source *source)
+{
     struct source_service *service;
     struct tls_files *files;
     size_t at = 0;
@@ -291,8 +320,12 @@ void tls_files_sweep(struct source *source)
         CONTAINER_OF(link, struct tls_files, link)->used = false;
     }
     while ((service = map_next(&source->services, &at)))
-        if (paths_of(service->conf.cluster, paths) && (files = find(source, paths)))
-            files->used = true;
+        tls_files_keep(source, service->conf.cluster);
+    LIST_EACH(link, &source->tls_users) {
+        struct tls_files_user *user = CONTAINER_OF(link, struct tls_files_user, link);
+
+        user->keep(user);
+    }
     LIST_EACH_SAFE(link, next, &source->tls_files) {
         files = CONTAINER_OF(link, struct tls_files, link);
         if (!files->used)
