@@ -175,6 +175,7 @@ static void a_stream_that_ends_unanswered_waits(void **state)
     SCENE_UNTIL(owner.n_up == 11 && plane_streams(scene.planes[0]) == 11);
     plane_reset(theirs(), NGHTTP2_REFUSED_STREAM);
     SCENE_UNTIL(owner.n_down == 11);
+    assert_int_equal(scene_logged("xds_stream_ended"), 3); /* the end of the one that had an answer, and this */
     scene_pass_ms(500); /* counted anew */
     SCENE_UNTIL(owner.n_up == 12);
     stop();
@@ -197,6 +198,33 @@ static void short_lived_streams_are_not_opened_without_pause(void **state)
         SCENE_UNTIL(plane_streams(scene.planes[0]) == i + 1);
     }
     assert_true(mesh_test_now_us > 1000 * US_PER_S + 60 * 3 * US_PER_S);
+    stop();
+}
+
+/* It is asked again, and what it says is no better: more and more seldom. */
+static void a_server_that_talks_nonsense(void **state)
+{
+    (void) state;
+    start();
+    owner.at_message = ACT_GIVE_UP;
+    for (unsigned i = 1; i <= 8; i++) {
+        struct plane_stream *stream = theirs();
+
+        says("nonsense");
+        SCENE_UNTIL(owner.n_down == i);
+        assert_true(owner.had_answer);
+        assert_int_equal(owner.code, GRPC_INTERNAL);
+        assert_int_equal(owner.fault.code, MESH_ERR_PROTOCOL);
+        is_within(owner.fault.text, ": it is nonsense");
+        SCENE_UNTIL(stream->was_reset);
+        assert_int_equal(status().state, CHANNEL_CONNECTED);
+        scene_pass_ms(i > 1 ? 49 : 0);
+        assert_int_equal(owner.n_up, i);
+        scene_pass_ms(i > 1 ? 30000 : BACKOFF_SPREAD_MS);
+        SCENE_UNTIL(owner.n_up == i + 1 && plane_streams(scene.planes[0]) == i + 1);
+    }
+    assert_int_equal(plane_accepted(scene.planes[0]), 1);
+    assert_int_equal(scene_logged("xds_stream_ended"), 1);
     stop();
 }
 
@@ -500,6 +528,7 @@ int main(void)
         LEAK_TEST(a_stream_that_ends_after_an_answer_is_opened_again_at_once),
         LEAK_TEST(a_stream_that_ends_unanswered_waits),
         LEAK_TEST(short_lived_streams_are_not_opened_without_pause),
+        LEAK_TEST(a_server_that_talks_nonsense),
         LEAK_TEST(a_lost_connection_is_made_again),
         LEAK_TEST(goaway),
         LEAK_TEST(a_server_that_greets_and_hangs_up_has_failed),

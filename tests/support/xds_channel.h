@@ -8,7 +8,7 @@
 
 /* ---- the owner of a stream ---- */
 
-enum act { ACT_NOTHING, ACT_CLOSE, ACT_FREE_CHANNEL };
+enum act { ACT_NOTHING, ACT_CLOSE, ACT_FREE_CHANNEL, ACT_GIVE_UP };
 
 struct owner {
     struct channel_stream stream;
@@ -36,6 +36,8 @@ static inline void act(struct owner *who, enum act what)
 {
     if (what == ACT_CLOSE)
         channel_stream_close(&who->stream);
+    if (what == ACT_GIVE_UP)
+        channel_stream_give_up(&who->stream, &(struct fault){ .code = MESH_ERR_PROTOCOL, .text = "it is nonsense" });
     if (what != ACT_FREE_CHANNEL)
         return;
     channel_free(channel);

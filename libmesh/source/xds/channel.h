@@ -71,6 +71,7 @@ struct channel_stream {
     struct loop_timer timer;
     struct loop_later later; /* something is to be told: */
     bool tells_up, tells_down;
+    enum grpc_code down_code;
     bool had_answer;
     uint64_t up_us;
     uint64_t told; /* as the channel's */
@@ -85,6 +86,8 @@ void channel_stream_close(struct channel_stream *stream);
 int32_t channel_stream_send(struct channel_stream *stream, const void *bytes, size_t len);
 /* Asks for the next message. What is not asked for holds the server up. */
 void channel_stream_receive(struct channel_stream *stream);
+/* What came breaks the protocol, as `why` says: this stream is ended, on_down() follows, the next one begins when it is time. */
+void channel_stream_give_up(struct channel_stream *stream, const struct fault *why);
 
 #define CHANNEL_ADS_PATH   "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 #define CHANNEL_DELTA_PATH "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"

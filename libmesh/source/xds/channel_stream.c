@@ -78,10 +78,13 @@ static uint64_t wait_again(struct channel_stream *stream)
 
 static void log_end(struct channel_stream *stream, const struct fault *fault, enum grpc_code code, uint64_t delay_us)
 {
-    int32_t level = stream->had_answer ? MESH_LOG_INFO : MESH_LOG_WARN;
+    bool failed = !stream->had_answer || fault->code == MESH_ERR_PROTOCOL;
+    int32_t level = failed ? MESH_LOG_WARN : MESH_LOG_INFO;
 
-    if (!stream->had_answer && !channel_is_news(&stream->told, fault))
+    if (failed && !channel_is_news(&stream->told, fault))
         return;
+    if (!failed)
+        stream->told = 0;
     OBSERVE(stream->channel->observe, level, "xds_stream_ended", FIELD_TEXT("server", stream->channel->server->uri),
             FIELD_TEXT("method", method_of(stream)), FIELD_TEXT("status", grpc_code_name(code)),
             FIELD_TEXT("detail", fault->text), FIELD_NUMBER("retry_ms", delay_us / US_PER_MS));
@@ -102,7 +105,6 @@ static void on_message(struct grpc_stream *grpc, const uint8_t *bytes, size_t le
     struct channel_stream *stream = of(grpc);
 
     stream->had_answer = true;
-    stream->told = 0;
     stream->channel->received++;
     backoff_answered(&stream->backoff);
     stream->ops->on_message(stream, bytes, len);
@@ -143,7 +145,7 @@ static void on_later(struct loop_later *deferred)
 {
     struct channel_stream *stream = CONTAINER_OF(deferred, struct channel_stream, later);
     struct fault fault = stream->channel->fault;
-    struct channel_end end = { .fault = &fault, .code = GRPC_UNAVAILABLE };
+    struct channel_end end = { .fault = &fault, .had_answer = stream->had_answer, .code = stream->down_code };
     bool up = stream->tells_up, down = stream->tells_down;
 
     stream->tells_up = stream->tells_down = false;
@@ -153,12 +155,19 @@ static void on_later(struct loop_later *deferred)
         stream->ops->on_up(stream);
 }
 
+static void tell_down(struct channel_stream *stream, enum grpc_code code)
+{
+    stream->tells_down = true;
+    stream->down_code = code;
+    later(stream);
+}
+
 void channel_stream_disappoint(struct channel_stream *stream)
 {
     if (stream->state != CHANNEL_STREAM_DUE)
         return;
-    stream->tells_down = true;
-    later(stream);
+    stream->had_answer = false;
+    tell_down(stream, GRPC_UNAVAILABLE);
 }
 
 static int32_t open_grpc(struct channel_stream *stream, struct fault *fault)
@@ -187,12 +196,12 @@ bool channel_stream_begin(struct channel_stream *stream)
     if (err) {
         channel_note_fault(stream->channel, &fault);
         wait_again(stream);
-        stream->tells_down = true;
-    } else {
-        stream->state = CHANNEL_STREAM_UP;
-        stream->up_us = loop_now_us(stream->channel->loop);
-        stream->tells_up = true;
+        tell_down(stream, GRPC_UNAVAILABLE);
+        return true;
     }
+    stream->state = CHANNEL_STREAM_UP;
+    stream->up_us = loop_now_us(stream->channel->loop);
+    stream->tells_up = true;
     later(stream);
     return true;
 }
@@ -224,6 +233,19 @@ void channel_stream_close(struct channel_stream *stream)
     list_remove(&stream->link);
     channel_step_later(stream->channel);
     stream->state = CHANNEL_STREAM_CLOSED;
+}
+
+void channel_stream_give_up(struct channel_stream *stream, const struct fault *why)
+{
+    struct fault fault = *why;
+
+    if (stream->state != CHANNEL_STREAM_UP)
+        return;
+    fault_prefix(&fault, "control plane %.100s: ", stream->channel->server->uri);
+    grpc_stream_cancel(&stream->grpc);
+    log_end(stream, &fault, GRPC_INTERNAL, wait_again(stream));
+    channel_note_fault(stream->channel, &fault);
+    tell_down(stream, GRPC_INTERNAL);
 }
 
 int32_t channel_stream_send(struct channel_stream *stream, const void *bytes, size_t len)

@@ -147,6 +147,11 @@ void servers_receive(struct servers *servers, size_t server)
     channel_stream_receive(&servers->items[server].stream);
 }
 
+void servers_give_up(struct servers *servers, size_t server, const struct fault *why)
+{
+    channel_stream_give_up(&servers->items[server].stream, why);
+}
+
 struct channel *servers_channel(const struct servers *servers, size_t server)
 {
     return servers->items[server].channel;

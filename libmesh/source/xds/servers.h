@@ -43,9 +43,10 @@ size_t servers_asked(const struct servers *servers);
 /* Speaks the incremental protocol. */
 bool servers_is_delta(const struct servers *servers, size_t server);
 
-/* Of one that is asked. As channel_stream_send(), channel_stream_receive(). */
+/* Of one that is asked. As channel_stream_send(), channel_stream_receive(), channel_stream_give_up(). */
 int32_t servers_send(struct servers *servers, size_t server, const void *bytes, size_t len);
 void servers_receive(struct servers *servers, size_t server);
+void servers_give_up(struct servers *servers, size_t server, const struct fault *why);
 /* For further streams on the same connection, which end with it unheard. NULL: it is not asked. */
 struct channel *servers_channel(const struct servers *servers, size_t server);
 
