@@ -157,7 +157,7 @@ static int32_t find_routed(struct lane *lane, const struct route_request *what, 
         return fault->code == err ? err : fault_set(fault, err, "%s", error_text(err));
     if (choice->routes)
         model_routes_ref(choice->routes);
-    else
+    else if (*out)
         keep_wanted(lane, *out, what->service);
     return 0;
 }

@@ -55,7 +55,7 @@ static bool is_barred(const struct request *request)
         return false;
     what = request_what(request);
     for (size_t i = 0; i < rules->n_retry_request_headers; i++)
-        if (route_header_matches(&rules->retry_request_headers[i], &what, NULL, 0))
+        if (route_header_matches(&rules->retry_request_headers[i], &what, what.headers, what.n_headers))
             return false;
     return true;
 }

@@ -41,7 +41,7 @@ static bool is_met(const struct route_fault *fault, const struct route_request *
     if (fault->cluster && (!cluster || strcmp(fault->cluster, cluster) != 0))
         return false;
     for (size_t i = 0; i < fault->n_headers; i++)
-        if (!route_header_matches(&fault->headers[i], request, NULL, 0))
+        if (!route_header_matches(&fault->headers[i], request, request->headers, request->n_headers))
             return false;
     return true;
 }

@@ -185,7 +185,7 @@ struct shop {
 static inline struct shop shop_open(const char *const *keys)
 {
     struct shop shop = { .red = h2_server_start(&(struct h2_server_conf){ .name = "red" }),
-                         .blue = h2_server_start(&(struct h2_server_conf){ .name = "blue" }) };
+                         .blue = h2_server_start(&(struct h2_server_conf){ .name = "blue", .number = 1 }) };
     uint16_t ports[] = { h2_server_port(shop.red), h2_server_port(shop.blue) };
 
     shop.client = routed_client(PAIRS("red", "blue"), ports, keys);
