@@ -139,7 +139,7 @@ static bool endpoint_equal(const struct model_endpoints *a, const struct model_e
     const struct model_endpoint *x = &a->endpoints[i], *y = &b->endpoints[i];
 
     return addr_equal(&x->addr, &y->addr) && x->weight == y->weight && x->origin == y->origin &&
-           x->health == y->health && x->unchecked == y->unchecked &&
+           x->health == y->health && x->unchecked == y->unchecked && x->is_held == y->is_held &&
            locality_equal(model_endpoint_locality(a, x), model_endpoint_locality(b, y)) &&
            ((x->rare == 0 && y->rare == 0) || rare_equal(model_endpoint_rare(a, x), model_endpoint_rare(b, y)));
 }
@@ -169,8 +169,8 @@ static bool rules_equal(const struct model_endpoints *a, const struct model_endp
 {
     return a->state == b->state && strcmp(a->source, b->source) == 0 && a->fault.code == b->fault.code &&
            strcmp(a->fault.text, b->fault.text) == 0 && a->overprovisioning_percent == b->overprovisioning_percent &&
-           a->health_by_weight == b->health_by_weight && a->stale_after_us == b->stale_after_us &&
-           drops_equal(a, b) && origins_equal(a, b);
+           a->health_by_weight == b->health_by_weight && a->stale_after_us == b->stale_after_us && drops_equal(a, b) &&
+           origins_equal(a, b);
 }
 
 bool model_endpoints_equal(const struct model_endpoints *a, const struct model_endpoints *b)

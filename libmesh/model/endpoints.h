@@ -41,21 +41,23 @@ struct model_labels {
 
 /* What few endpoints have. Owned by the set. */
 struct model_rare {
-    struct addr alternative;           /* the same host's address of the other family (happy eyeballs); ADDR_NONE: there is none */
-    const char *hostname;              /* name it came from, for HTTP/1.1 Host and logs; "" none */
-    const char *hash_key;              /* what hashing policies know it by; "" its address */
+    struct addr
+        alternative;      /* the same host's address of the other family (happy eyeballs); ADDR_NONE: there is none */
+    const char *hostname; /* name it came from, for HTTP/1.1 Host and logs; "" none */
+    const char *hash_key; /* what hashing policies know it by; "" its address */
     const struct model_labels *labels; /* NULL: none */
 };
 
 /* One address of a cluster. */
 struct model_endpoint {
     struct addr addr;
-    uint32_t weight;   /* 1 and up */
-    uint32_t locality; /* model_endpoint_locality() */
-    uint32_t rare;     /* model_endpoint_rare(); 0: it has nothing of that kind */
-    uint16_t origin;   /* model_endpoint_origin(); 0: the cluster itself */
-    uint8_t health;    /* enum model_health */
-    bool unchecked;    /* active checks leave it out */
+    uint32_t weight;    /* 1 and up */
+    uint32_t locality;  /* model_endpoint_locality() */
+    uint32_t rare;      /* model_endpoint_rare(); 0: it has nothing of that kind */
+    uint16_t origin;    /* model_endpoint_origin(); 0: the cluster itself */
+    uint8_t health;     /* enum model_health */
+    bool unchecked : 1; /* active checks leave it out */
+    bool is_held : 1; /* its control plane names it no more: it serves while it answers, and when it fails it is gone */
 };
 
 /* Part of the requests that a control plane wants not to be sent. */
@@ -126,6 +128,13 @@ bool model_endpoints_name(struct model_endpoints *set, struct model_endpoint *en
                           const struct addr *alternative);
 /* What was needed to make it only goes. */
 void model_endpoints_finish(struct model_endpoints *set);
+
+/* The endpoints of several clusters: priorities one after the other, each endpoint with its cluster as origin. Members without
+ * endpoints that are ready are passed over, unless all are. NULL: out of memory. */
+struct model_entry;
+struct model_endpoints *model_endpoints_join(const struct model_entry *members, size_t n);
+/* `now`, and below all of its priorities what only `before` has, held. NULL: out of memory. */
+struct model_endpoints *model_endpoints_hold(struct model_endpoints *now, struct model_endpoints *before);
 
 /* ---- reading one ---- */
 

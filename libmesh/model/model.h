@@ -37,7 +37,8 @@ enum model_target_kind {
 struct model_target {
     enum model_target_kind kind;
     enum model_protocol protocol;
-    char *host;        /* name or literal without brackets; the path of TARGET_UNIX */
+    char *host;        /* name or literal without brackets; the path of TARGET_UNIX; "users" or "//authority/users" of
+                          TARGET_XDS */
     uint16_t port;     /* with the scheme's default; 0 for SRV, unix, xds */
     bool port_written; /* false: `port` is that default */
     struct addr addr;  /* TARGET_ADDRESS, TARGET_UNIX (path borrowed from host) */
@@ -49,6 +50,8 @@ struct model_target {
 int32_t model_target_parse(const char *text, enum model_protocol bare_protocol, struct model_target *out,
                            struct fault *fault);
 void model_target_free(struct model_target *target);
+/* It says neither how nor at which address: "users", "users:80". */
+bool model_target_is_name(const char *text);
 /* Another protocol for the same place; a port that was not written becomes the new protocol's default. */
 void model_target_set_protocol(struct model_target *target, enum model_protocol protocol);
 uint16_t model_protocol_port(enum model_protocol protocol); /* 80, 443 */

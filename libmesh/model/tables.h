@@ -13,7 +13,7 @@ struct model_tables {
     unsigned next_recent;
     size_t endpoints_cap, localities_cap, rares_cap;
     struct lookup places, rares;
-    uint32_t last_place; /* that was asked for */
+    uint32_t last_place;            /* that was asked for */
     struct model_endpoints **parts; /* sets whose texts this one's point into: references */
     size_t n_parts;
 };

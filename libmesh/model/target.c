@@ -36,7 +36,7 @@ static const struct scheme schemes[] = {
     { "srv+http://", TARGET_SRV, false, MODEL_HTTP },   { "srv+h2c://", TARGET_SRV, false, MODEL_H2C },
     { "srv+https://", TARGET_SRV, false, MODEL_HTTPS }, { "srv+h2://", TARGET_SRV, false, MODEL_H2 },
     { "http+unix:", TARGET_UNIX, false, MODEL_HTTP },   { "h2c+unix:", TARGET_UNIX, false, MODEL_H2C },
-    { "unix:", TARGET_UNIX, false, MODEL_H2C },         { "xds:///", TARGET_XDS, true, MODEL_HTTP },
+    { "unix:", TARGET_UNIX, false, MODEL_H2C },         { "xds://", TARGET_XDS, true, MODEL_HTTP },
     { "dns:///", TARGET_HOST, false, MODEL_H2C },       { "ipv4:", TARGET_ADDRESS, false, MODEL_H2C },
     { "ipv6:", TARGET_ADDRESS, false, MODEL_H2C },
 };
@@ -273,11 +273,17 @@ static int32_t parse_unix(const char *text, const char *rest, struct model_targe
     return 0;
 }
 
+/* "/users" after "xds://", or "authority/users": the host is the name, or all of it with "//" in front. */
 static int32_t parse_xds(const char *text, const char *rest, struct model_target *out, struct fault *fault)
 {
-    if (rest[0] == '\0')
+    const char *slash = strchr(rest, '/');
+    size_t before = strlen("//");
+
+    if (!slash || slash[1] == '\0')
         return wrong(fault, text, "the name is missing: xds:///users");
-    return keep_host(rest, strlen(rest), out, fault);
+    if (slash == rest)
+        return keep_host(rest + 1, strlen(rest + 1), out, fault);
+    return keep_host(rest - before, strlen(rest) + before, out, fault);
 }
 
 /* gRPC's ipv4: and ipv6:, the latter without brackets too where no port follows. */
@@ -309,6 +315,13 @@ static bool looks_like_scheme(const char *text)
 {
     return strstr(text, "://") || memchr(text, '+', strcspn(text, ":")) || text_starts_with(text, "dns:") ||
            text_starts_with(text, "xds:");
+}
+
+bool model_target_is_name(const char *text)
+{
+    struct addr addr;
+
+    return !find_scheme(text) && !looks_like_scheme(text) && !addr_parse(&addr, text, strlen(text), 80);
 }
 
 static int32_t unknown_scheme(const char *text, struct fault *fault)
