@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file's whole text. */
+/* A file's whole content. */
 #include "source/file_read.h"
 
 #include <errno.h>
@@ -41,10 +41,10 @@ static int32_t read_all(int fd, const char *what, const char *path, size_t large
         if (buf_len(out) > largest)
             return fault_set(fault, MESH_ERR_INVALID, "%s %s: larger than %zu MiB", what, path, largest >> 20);
     }
-    return buf_append(out, "", 1) ? 0 : no_memory(fault);
+    return 0;
 }
 
-int32_t file_read(const char *what, const char *path, size_t largest, struct buf *out, struct fault *fault)
+int32_t file_read_bytes(const char *what, const char *path, size_t largest, struct buf *out, struct fault *fault)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int32_t err;
@@ -53,6 +53,15 @@ int32_t file_read(const char *what, const char *path, size_t largest, struct buf
         return io_fault(fault, what, path, errno);
     err = read_all(fd, what, path, largest, out, fault);
     close(fd);
+    return err;
+}
+
+int32_t file_read(const char *what, const char *path, size_t largest, struct buf *out, struct fault *fault)
+{
+    int32_t err = file_read_bytes(what, path, largest, out, fault);
+
+    if (!err && !buf_append(out, "", 1))
+        return no_memory(fault);
     if (!err && strlen((const char *) buf_bytes(out)) != buf_len(out) - 1)
         err = fault_set(fault, MESH_ERR_INVALID, "%s %s: it has a NUL byte, so it is no text", what, path);
     return err;
