@@ -29,6 +29,8 @@ static int32_t check_files(const struct conf *conf, struct fault *fault)
 
         if (value->key->type != TYPE_FILE || value->text[0] == '\0' || access(value->text, R_OK) == 0)
             continue;
+        if (value->key == key_at(KEY_XDS_CACHE_DIR) && errno == ENOENT)
+            continue; /* it is made */
         return fault_set(fault, MESH_ERR_INVALID, "%s (%.60s) is %.90s: %.60s",
                          conf_full_name(value->service, value->key, name), value->from, value->text,
                          fault_errno(errno, why));

@@ -94,8 +94,7 @@ static int32_t unknown_member(const struct parsing *p, const char *name)
     return fault_set(p->fault, MESH_ERR_INVALID, "unknown \"%s\"; there are address, zone, weight, priority", quoted);
 }
 
-static int32_t read_member(struct parsing *p, struct model_endpoint *endpoint, const char *name,
-                           const json_t *value)
+static int32_t read_member(struct parsing *p, struct model_endpoint *endpoint, const char *name, const json_t *value)
 {
     if (strcmp(name, "weight") == 0)
         return read_count(p, name, value, 1, WEIGHT_MAX, &endpoint->weight);

@@ -70,10 +70,6 @@ static int32_t parse_target(const struct building *b, const char *text, const ch
         err = override_protocol(b, &out->target);
     if (err)
         return err;
-    if (out->target.kind == TARGET_XDS)
-        return fault_set(b->fault, MESH_ERR_NO_ROUTE,
-                         "\"xds:///%.100s\" needs a control plane, which this version of libmesh does not speak with",
-                         out->target.host);
     out->zone = mem_strdup(zone);
     return out->zone ? 0 : no_memory(b);
 }
@@ -116,6 +112,39 @@ static int32_t parse_zones(const struct building *b, json_t *zones)
                              model_protocol_name(at->target.protocol));
         at++;
     }
+    return 0;
+}
+
+static void free_targets(struct service *service)
+{
+    for (size_t i = 0; i < service->n_targets; i++) {
+        model_target_free(&service->targets[i].target);
+        mem_free(service->targets[i].zone);
+    }
+    mem_free(service->targets);
+    service->targets = NULL;
+    service->n_targets = 0;
+}
+
+/* A target of the control plane's is no place: what it leads to comes with its routes. */
+static int32_t give_to_control_plane(const struct building *b, const char *name)
+{
+    if (conf_value_text(b->conf, "", KEY_XDS_BOOTSTRAP)[0] == '\0')
+        return fault_set(
+            b->fault, MESH_ERR_NO_ROUTE,
+            "\"xds:%s%.100s\" needs a control plane: xds.bootstrap, or GRPC_XDS_BOOTSTRAP in the environment",
+            name[0] == '/' ? "" : "///", name);
+    b->out->xds = mem_strdup(name);
+    return b->out->xds ? 0 : no_memory(b);
+}
+
+static int32_t refuse_xds_zones(const struct building *b)
+{
+    for (size_t i = 0; i < b->out->n_targets; i++)
+        if (b->out->targets[i].target.kind == TARGET_XDS)
+            return fault_set(
+                b->fault, MESH_ERR_INVALID,
+                "service \"%s\": xds: stands in zones; a control plane knows zones itself, so it is a target", b->name);
     return 0;
 }
 
@@ -164,17 +193,6 @@ static int32_t make_static(const struct building *b)
     return 0;
 }
 
-static void free_targets(struct service *service)
-{
-    for (size_t i = 0; i < service->n_targets; i++) {
-        model_target_free(&service->targets[i].target);
-        mem_free(service->targets[i].zone);
-    }
-    mem_free(service->targets);
-    service->targets = NULL;
-    service->n_targets = 0;
-}
-
 /* ---- a service ---- */
 
 static int32_t build_listed(const struct building *b)
@@ -186,18 +204,33 @@ static int32_t build_listed(const struct building *b)
     return err ? err : building_add_policy(b, NULL);
 }
 
+/* No configuration says where it is, and there is a control plane to ask. */
+static bool is_for_control_plane(const struct building *b)
+{
+    return !b->place && conf_value_text(b->conf, "", KEY_XDS_BOOTSTRAP)[0] != '\0' && model_target_is_name(b->name);
+}
+
 static int32_t build_targeted(const struct building *b)
 {
     const struct service_target *first;
     int32_t err;
 
+    if (is_for_control_plane(b))
+        return give_to_control_plane(b, b->name);
     if (b->place && b->place->key == key_at(KEY_ZONES))
         err = add_zones(b, b->place->text);
     else
         err = add_target(b, b->place ? b->place->text : b->name);
+    if (!err && b->place && b->place->key == key_at(KEY_ZONES))
+        err = refuse_xds_zones(b);
     if (err)
         return err;
     first = &b->out->targets[0];
+    if (first->target.kind == TARGET_XDS) {
+        err = give_to_control_plane(b, first->target.host);
+        free_targets(b->out);
+        return err;
+    }
     b->out->cluster->protocol = first->target.protocol;
     err = building_add_policy(b, &first->target);
     if (err || !all_literal(b->out))
@@ -228,6 +261,7 @@ void service_clear(struct service *service)
     model_cluster_unref(service->cluster);
     model_endpoints_unref(service->endpoints);
     free_targets(service);
+    mem_free(service->xds);
     *service = (struct service){ 0 };
 }
 

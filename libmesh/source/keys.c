@@ -67,6 +67,12 @@ static const struct key table[KEY_COUNT] = {
     OTHER(XDS_BOOTSTRAP, GLOBAL, BOOTSTRAP, "xds.bootstrap", "",
         "Where the control plane is, as gRPC's bootstrap says it. Without: what `GRPC_XDS_BOOTSTRAP` or "
         "`GRPC_XDS_BOOTSTRAP_CONFIG` gives, else there is none."),
+    OTHER(XDS_CACHE_DIR, GLOBAL, FILE, "xds.cache_dir", "",
+        "Folder in which the last good configuration of the control plane is kept, for starts while it does not answer."),
+    NUMBER(XDS_HOLD_MS, GLOBAL, "xds.hold_ms", "30000", 0, DAY_MS, "ms",
+        "How long endpoints that a control plane removes all, or most of at once, go on serving. 0: it is obeyed at once."),
+    OTHER(XDS_OBEY_DELETES, GLOBAL, SWITCH, "xds.obey_deletes", "off",
+        "`on`: a listener or cluster that the control plane deletes is given up at once, not kept while it works."),
 
     /* ---- where a service is ---- */
     OTHER(TARGET, SERVICE, TARGET, "target", "",

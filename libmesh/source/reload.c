@@ -134,6 +134,7 @@ static void replace_conf(struct source *source, struct conf *conf)
         reject(source, &fault);
     conf_free(source->conf);
     source->conf = conf;
+    xds_reconfigure(source->xds, conf);
 }
 
 /* Whatever happens they are used up. */

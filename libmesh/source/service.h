@@ -18,9 +18,12 @@ struct service {
     struct model_endpoints *endpoints; /* static ones, READY; NULL when the targets must be resolved */
     struct service_target *targets;    /* hosts and SRV names; of several, some may be addresses and unix sockets */
     size_t n_targets;
+    char *
+        xds; /* what a control plane is asked for, "users" or "//authority/users"; then there is nothing of the above */
 };
 
 void service_clear(struct service *service);
+bool service_target_equal(const struct service_target *a, const struct service_target *b);
 
 /* All services that are configured, in any order; from mem_alloc(). */
 int32_t conf_services(const struct conf *conf, struct service **out, size_t *n, struct fault *fault);

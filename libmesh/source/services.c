@@ -18,7 +18,7 @@ static bool make_dns(struct source_service *service, const struct service *conf,
                      struct dns_service **out)
 {
     *out = NULL;
-    if (conf->endpoints)
+    if (conf->endpoints || conf->xds)
         return true;
     return 0 == dns_service_new(service->source->loop, service->source->names, conf->targets, conf->n_targets, before,
                                 on_dns_change, service, out);
@@ -27,6 +27,8 @@ static bool make_dns(struct source_service *service, const struct service *conf,
 static void free_service(struct source_service *service)
 {
     list_remove(&service->dirty);
+    if (service->conf.xds)
+        xds_rest(service->source->xds, service->name);
     dns_service_free(service->dns);
     service_clear(&service->conf);
     mem_free(service->name);
@@ -83,6 +85,8 @@ void services_activate(struct source_service *service, bool active)
     service->active = active;
     if (service->dns)
         dns_service_activate(service->dns, active);
+    if (service->conf.xds && !active)
+        xds_rest(service->source->xds, service->name);
 }
 
 struct model_endpoints *services_endpoints(const struct source_service *service)
@@ -113,7 +117,7 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool same_target(const struct service_target *a, const struct service_target *b)
+bool service_target_equal(const struct service_target *a, const struct service_target *b)
 {
     return a->target.kind == b->target.kind && a->target.port == b->target.port && a->priority == b->priority &&
            same_text(a->target.host, b->target.host) && same_text(a->zone, b->zone);
@@ -121,10 +125,10 @@ static bool same_target(const struct service_target *a, const struct service_tar
 
 static bool same_targets(const struct service *a, const struct service *b)
 {
-    if (a->n_targets != b->n_targets || !a->endpoints != !b->endpoints)
+    if (a->n_targets != b->n_targets || !a->endpoints != !b->endpoints || !same_text(a->xds, b->xds))
         return false;
     for (size_t i = 0; i < a->n_targets; i++)
-        if (!same_target(&a->targets[i], &b->targets[i]))
+        if (!service_target_equal(&a->targets[i], &b->targets[i]))
             return false;
     return true;
 }
@@ -193,14 +197,17 @@ static bool change_targets(struct source_service *service, struct service *conf)
     struct service old = service->conf;
     struct dns_service *dns;
 
-    if (!make_dns(service, conf, before->state == ENDPOINTS_READY ? before : NULL, &dns))
+    if (!make_dns(service, conf, before && before->state == ENDPOINTS_READY ? before : NULL, &dns))
         return false;
+    if (old.xds)
+        xds_rest(service->source->xds, service->name);
     if (dns)
         dns_service_activate(dns, service->active);
     dns_service_free(service->dns);
     service->dns = dns;
     service->conf = *conf;
     *conf = old;
+    service->active = service->active && !service->conf.xds; /* the next request wants it from the control plane */
     service->source->stale = true;
     return true;
 }

@@ -18,21 +18,32 @@ void source_touch(struct source *source)
         loop_defer(source->loop, &source->publish);
 }
 
-static struct model_snapshot *make_snapshot(const struct source *source)
+static size_t fill_entries(const struct source *source, struct model_entry *entries)
 {
-    struct model_entry *entries = mem_array(source->services.count + 1, sizeof *entries);
-    struct model_snapshot *snapshot = NULL;
     struct source_service *service;
     size_t at = 0, n = 0;
 
+    while ((service = map_next(&source->services, &at)))
+        if (!service->conf.xds)
+            entries[n++] = (struct model_entry){ service->conf.cluster, services_endpoints(service) };
+    return n + xds_entries(source->xds, entries + n);
+}
+
+static struct model_snapshot *make_snapshot(const struct source *source)
+{
+    size_t most = source->services.count + xds_most_entries(source->xds);
+    struct model_entry *entries = mem_array(most + 1, sizeof *entries);
+    struct model_snapshot *snapshot = NULL;
+
     if (!entries)
         return NULL;
-    while ((service = map_next(&source->services, &at)))
-        entries[n++] = (struct model_entry){ service->conf.cluster, services_endpoints(service) };
     snapshot = model_snapshot_new(source->snapshot ? source->snapshot->version + 1 : 1, conf_text(source->conf, "zone"),
-                                  entries, n);
+                                  entries, fill_entries(source, entries));
     mem_free(entries);
-    return snapshot;
+    if (!snapshot || xds_add_services(source->xds, snapshot))
+        return snapshot;
+    model_snapshot_unref(snapshot);
+    return NULL;
 }
 
 static void publish(struct loop_later *later)
@@ -41,6 +52,7 @@ static void publish(struct loop_later *later)
     struct model_snapshot *snapshot;
 
     source->stale |= services_update(source);
+    source->stale |= xds_update(source->xds);
     if (!source->stale)
         return;
     snapshot = make_snapshot(source);
@@ -61,6 +73,13 @@ struct model_snapshot *source_snapshot(struct source *source)
 
 /* ---- resting ---- */
 
+static uint64_t last_wanted(const struct source_service *service)
+{
+    uint64_t used = service->conf.xds ? xds_last_used(service->source->xds, service->name) : 0;
+
+    return used > service->wanted_us ? used : service->wanted_us;
+}
+
 /* Those that nobody has wanted for long; the table may not change while it is walked. */
 static void find_unused(struct source *source, struct list *out)
 {
@@ -70,7 +89,7 @@ static void find_unused(struct source *source, struct list *out)
 
     list_init(out);
     while ((service = map_next(&source->services, &at))) {
-        if (!service->active || service->wanted_us + SOURCE_UNUSED_S * US_PER_S > now)
+        if (!service->active || last_wanted(service) + SOURCE_UNUSED_S * US_PER_S > now)
             continue;
         list_remove(&service->dirty);
         list_push_back(out, &service->dirty);
@@ -97,6 +116,26 @@ static void on_sweep(struct loop_timer *timer)
 
 /* ---- wanting ---- */
 
+static void on_xds_change(void *user)
+{
+    source_touch(user);
+}
+
+/* Where no control plane is configured there is nothing of it. */
+static int32_t make_xds(struct source *source, struct fault *fault)
+{
+    struct xds_conf conf = {
+        .loop = source->loop,
+        .observe = source->observe,
+        .names = source->names,
+        .conf = source->conf,
+        .on_change = on_xds_change,
+        .user = source,
+    };
+
+    return xds_new(&conf, &source->xds, fault);
+}
+
 static void start(struct source *source)
 {
     source->started = true;
@@ -122,12 +161,17 @@ static int32_t add_dynamic(struct source *source, const char *name, struct fault
     return 0;
 }
 
-static void begin_wanting(struct source *source, struct source_service *service)
+static int32_t begin_wanting(struct source *source, struct source_service *service, struct fault *fault)
 {
+    int32_t err = service->conf.xds ? xds_want(source->xds, service->name, service->conf.xds, fault) : 0;
+
+    if (err)
+        return err;
     services_activate(service, true);
     if (!list_linked(&service->dirty))
         list_push_back(&source->dirty, &service->dirty);
     source_touch(source);
+    return 0;
 }
 
 int32_t source_want(struct source *source, const char *service, struct fault *fault)
@@ -144,9 +188,7 @@ int32_t source_want(struct source *source, const char *service, struct fault *fa
     if (!known)
         return err;
     known->wanted_us = loop_now_us(source->loop);
-    if (!known->active)
-        begin_wanting(source, known);
-    return 0;
+    return known->active ? 0 : begin_wanting(source, known, fault);
 }
 
 void source_describe(const struct source *source, const char *service, struct json_writer *w)
@@ -183,6 +225,8 @@ int32_t source_new(const struct source_conf *conf, struct source **out, struct f
     dns = reload_dns_conf(source->conf);
     err = dns_names_new(source->loop, &dns, source->observe, &source->names, fault);
     if (!err)
+        err = make_xds(source, fault);
+    if (!err)
         err = reload_first(source, fault);
     if (err)
         goto fail;
@@ -207,6 +251,7 @@ void source_free(struct source *source)
     file_watch_free(source->watch);
     explain_free_all(source);
     services_free(source);
+    xds_free(source->xds);
     tls_files_free(source);
     loop_undefer(&source->publish);
     dns_names_free(source->names);

@@ -8,6 +8,7 @@
 #include "source/service.h"
 #include "source/source.h"
 #include "source/tls_files.h"
+#include "source/xds/xds.h"
 
 /* More services that no configuration knows are refused: their names may come from strangers. */
 enum { SOURCE_MOST_DYNAMIC = 10000 };
@@ -31,6 +32,7 @@ struct source {
     void *user;
     struct conf *conf;
     struct dns_names *names;
+    struct xds *xds;     /* NULL: no control plane is configured */
     struct map services; /* by name */
     size_t n_dynamic;
     struct list dirty;

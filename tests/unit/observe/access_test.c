@@ -62,7 +62,8 @@ static void test_every_field(void **state)
     assert_string_equal(
         line.text,
         "{\"start_time\":\"2026-11-25T13:00:00.123Z\",\"service\":\"users\",\"upstream_cluster\":\"users-v1\","
-        "\"route_name\":\"by-path\",\"upstream_host\":\"10.0.0.7:8080\",\"upstream_zone\":\"a\",\"method\":\"GET\",\"path\":\"/v1/users/42\","
+        "\"route_name\":\"by-path\",\"upstream_host\":\"10.0.0.7:8080\",\"upstream_zone\":\"a\",\"method\":\"GET\","
+        "\"path\":\"/v1/users/42\","
         "\"authority\":\"users\",\"protocol\":\"HTTP/"
         "2\",\"response_code\":200,\"response_flags\":\"-\",\"attempts\":2,\"hedged\":false,"
         "\"duration_ms\":12.345,\"bytes_sent\":10,\"bytes_received\":5000000000,"
