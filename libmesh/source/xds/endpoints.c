@@ -25,7 +25,7 @@ struct endpoints_reader *endpoints_reader_new(const uint8_t *bytes, size_t len, 
         return NULL;
     reader->reading.ignored = ignored;
     reader->len = len;
-    reader->outer = (struct wire_fields){ bytes, bytes + len };
+    reader->outer = wire_fields_of(bytes, len);
     if (endpoints_making_begin(&reader->making, &reader->reading, "eds"))
         return reader;
     mem_free(reader);
@@ -269,7 +269,7 @@ int32_t endpoints_reader_step(struct endpoints_reader *reader, size_t most, stru
 
 bool endpoints_peek_name(const uint8_t *bytes, size_t len, const char **name, size_t *name_len)
 {
-    struct wire_fields fields = { bytes, bytes + len };
+    struct wire_fields fields = wire_fields_of(bytes, len);
     struct wire_field field;
 
     while (wire_next(&fields, &field) == WIRE_FIELD) {

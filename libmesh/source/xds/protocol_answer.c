@@ -89,13 +89,14 @@ int32_t answer_complain(struct xds_answer_resource *resource, const char *format
 
 int32_t answer_body(struct xds_answer_resource *resource, const Pb__Any *body, enum xds_type type)
 {
+    static const uint8_t nothing[1];
     char shown[SHOWN];
 
     if (strcmp(body->type_url, xds_type_url(type)) != 0)
         return answer_complain(resource, "it is of type %s, allowed is %s",
                                text_printable(body->type_url, strlen(body->type_url), shown, sizeof shown),
                                xds_type_url(type));
-    resource->bytes = body->value.data;
+    resource->bytes = body->value.len > 0 ? body->value.data : nothing;
     resource->len = body->value.len;
     return 0;
 }

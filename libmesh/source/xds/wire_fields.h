@@ -13,6 +13,12 @@ struct wire_fields {
     const uint8_t *at, *end;
 };
 
+/* `bytes` may be NULL if there are none. */
+static inline struct wire_fields wire_fields_of(const uint8_t *bytes, size_t len)
+{
+    return (struct wire_fields){ bytes, len > 0 ? bytes + len : bytes };
+}
+
 struct wire_field {
     uint32_t number;
     enum wire_kind kind;
