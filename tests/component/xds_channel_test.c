@@ -176,7 +176,7 @@ static void a_stream_that_ends_unanswered_waits(void **state)
     plane_reset(theirs(), NGHTTP2_REFUSED_STREAM);
     SCENE_UNTIL(owner.n_down == 11);
     assert_int_equal(scene_logged("xds_stream_ended"), 3); /* the end of the one that had an answer, and this */
-    scene_pass_ms(500); /* counted anew */
+    scene_pass_ms(500);                                    /* counted anew */
     SCENE_UNTIL(owner.n_up == 12);
     stop();
 }
