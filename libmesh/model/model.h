@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "model/endpoints.h"
 #include "model/routes.h"
+#include "model/subsets.h"
 
 /* ---- targets: model/target.c ---- */
 
@@ -272,6 +273,7 @@ struct model_cluster {
     char *proxy;     /* NULL: none; "http://proxy:3128" */
     struct policy policy;
     struct policy_tls tls;
+    struct model_subsets *subsets; /* NULL: none. A reference */
     uint64_t identity; /* hash of everything a connection depends on: TLS, protocol, proxy. A change of it
                                      replaces the connections, other changes keep them */
     char *strings;     /* where the policy's strings live */

@@ -127,8 +127,6 @@ static void list_connections(struct cluster_reader *reader)
         reading_ignored_at(reading, "ignore_health_on_host_removal", "endpoints that are removed always go");
     if (message->alt_stat_name[0])
         reading_ignored_at(reading, "alt_stat_name", "logs have the cluster's name");
-    for (size_t i = 0; i < message->n_transport_socket_matches; i++)
-        reading_ignored_at(reading, "transport_socket_matches", "all endpoints have the cluster's transport_socket");
 }
 
 static int32_t read_rest(struct cluster_reader *reader)
@@ -156,6 +154,7 @@ static int32_t read_all(struct cluster_reader *reader)
         begin,
         open_http_options,
         cluster_read_balance,
+        cluster_read_subsets,
         cluster_read_limits,
         cluster_read_outlier,
         cluster_read_health,

@@ -34,6 +34,7 @@ int32_t cluster_open(struct cluster_reader *reader, const Pb__Any *any, const Pr
 
 /* One part each; what it says goes on top of what conf_cluster_base() has put there. */
 int32_t cluster_read_balance(struct cluster_reader *reader);  /* cluster_balance.c */
+int32_t cluster_read_subsets(struct cluster_reader *reader);  /* cluster_subsets.c */
 int32_t cluster_read_limits(struct cluster_reader *reader);   /* cluster_limits.c */
 int32_t cluster_read_outlier(struct cluster_reader *reader);  /* cluster_outlier.c */
 int32_t cluster_read_health(struct cluster_reader *reader);   /* cluster_health.c */

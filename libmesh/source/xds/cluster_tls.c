@@ -341,14 +341,41 @@ static int32_t read_socket(struct cluster_reader *reader, const Core__TransportS
     return err ? err : read_context(reader, (const Tls__UpstreamTlsContext *) context);
 }
 
+/* The first that wants nothing of an endpoint is for all whose metadata fits none before it: libmesh takes it for all. Its index, or
+ * n_transport_socket_matches. */
+static size_t find_match(struct cluster_reader *reader)
+{
+    const Cluster__Cluster *message = reader->message;
+    size_t i = 0;
+
+    while (i < message->n_transport_socket_matches && message->transport_socket_matches[i]->match &&
+           message->transport_socket_matches[i]->match->n_fields > 0) {
+        reading_enter_item(&reader->reading, "transport_socket_matches", i++);
+        reading_ignored(&reader->reading, "endpoints are not told apart by their metadata");
+        reading_leave(&reader->reading);
+    }
+    return i;
+}
+
 int32_t cluster_read_tls(struct cluster_reader *reader)
 {
+    const Core__TransportSocket *socket = reader->message->transport_socket;
+    size_t i = find_match(reader);
     int32_t err;
 
-    if (!reader->message->transport_socket)
+    if (i < reader->message->n_transport_socket_matches) {
+        socket = reader->message->transport_socket_matches[i]->transport_socket;
+        reading_enter_item(&reader->reading, "transport_socket_matches", i);
+        reading_enter(&reader->reading, "transport_socket");
+        err = socket ? read_socket(reader, socket) : 0;
+        reading_leave(&reader->reading);
+        reading_leave(&reader->reading);
+        return err;
+    }
+    if (!socket)
         return 0;
     reading_enter(&reader->reading, "transport_socket");
-    err = read_socket(reader, reader->message->transport_socket);
+    err = read_socket(reader, socket);
     reading_leave(&reader->reading);
     return err;
 }

@@ -191,6 +191,23 @@ static void versions(void **state)
     xds_cluster_unref(cluster);
 }
 
+static void the_socket_of_endpoints_without_metadata(void **state)
+{
+    struct xds_cluster *cluster = lists(
+        EDS "transport_socket_matches { name: \"m\" match { fields { key: \"tlsMode\" value { string_value: \"istio\" "
+            "} } } " TLS("sni: \"m\"") "} transport_socket_matches { name: \"all\" match { } transport_socket { name: "
+                                       "\"envoy.transport_sockets.raw_buffer\" } } " TLS("sni: \"u\""),
+        "transport_socket_matches[0]: endpoints are not told apart by their metadata");
+
+    (void) state;
+    assert_int_equal(cluster->conf->protocol, MODEL_H2C);
+    xds_cluster_unref(cluster);
+    cluster = accepted(EDS "transport_socket_matches { name: \"all\" " TLS("sni: \"u\"") "}");
+    assert_int_equal(cluster->conf->protocol, MODEL_HTTPS);
+    assert_string_equal(cluster->conf->tls.server_name, "u");
+    xds_cluster_unref(cluster);
+}
+
 static void plain_by_name(void **state)
 {
     (void) state;
@@ -252,6 +269,7 @@ int main(void)
         CLUSTER_TEST(a_resolved_name_is_the_peers),
         CLUSTER_TEST(wrong_tls),
         CLUSTER_TEST(versions),
+        CLUSTER_TEST(the_socket_of_endpoints_without_metadata),
         CLUSTER_TEST(plain_by_name),
         CLUSTER_TEST(no_memory),
     };
