@@ -130,6 +130,38 @@ enum { LOOPS = 4 };
 
 static const struct policy_rate_limit shared_policy = { 1000, 100000 };
 
+static bool take_of_three(struct rate_limit *limit, uint64_t now_us)
+{
+    return rate_limit_take_of(limit, 3, 2, 10 * US_PER_S, now_us);
+}
+
+static void tokens_may_come_less_often_than_one_a_second(void **state)
+{
+    struct rate_limit limit = { 0 };
+
+    (void) state;
+    assert_true(rate_limit_is_full(&limit, START));
+    for (int i = 0; i < 3; i++)
+        assert_true(take_of_three(&limit, START));
+    assert_false(take_of_three(&limit, START + 5 * US_PER_S - 1));
+    assert_true(take_of_three(&limit, START + 5 * US_PER_S));
+    assert_false(take_of_three(&limit, START + 5 * US_PER_S));
+    assert_false(rate_limit_is_full(&limit, START + 20 * US_PER_S - 1));
+    assert_true(rate_limit_is_full(&limit, START + 20 * US_PER_S));
+}
+
+static void no_number_is_too_large(void **state)
+{
+    struct rate_limit limit = { 0 };
+
+    (void) state;
+    for (int i = 0; i < 100; i++)
+        assert_true(rate_limit_take_of(&limit, UINT32_MAX, UINT32_MAX, 1, START));
+    for (int i = 0; i < 100; i++)
+        rate_limit_take_of(&limit, UINT32_MAX, 1, UINT64_MAX, START);
+    assert_false(rate_limit_take_of(&limit, UINT32_MAX, 1, UINT64_MAX, START));
+}
+
 static void *take_from_a_loop(void *limit)
 {
     return (void *) (uintptr_t) take_all(limit, &shared_policy, START);
@@ -164,6 +196,8 @@ int main(void)
         cmocka_unit_test(what_was_not_used_is_there_again),
         cmocka_unit_test(a_faster_policy_counts_at_once),
         cmocka_unit_test(a_loop_whose_time_is_a_little_late_harms_nothing),
+        cmocka_unit_test(tokens_may_come_less_often_than_one_a_second),
+        cmocka_unit_test(no_number_is_too_large),
         cmocka_unit_test(all_loops_together_get_the_burst),
     };
 

@@ -126,10 +126,53 @@ static int32_t collect(void)
     return err;
 }
 
+static void headers_are_replaced_and_trailers_stay(void **state)
+{
+    struct mesh_response *response = response_new();
+    struct mesh_header *headers;
+    size_t n;
+
+    (void) state;
+    for (int i = 0; i < 30; i++)
+        add(response, "old", "1", false);
+    add(response, "last", "2", false);
+    add(response, "sum", "3", true);
+    headers = response_headers(response, &n);
+    assert_int_equal(n, 31);
+    assert_string_equal(headers[30].name, "last");
+    headers[0] = (struct mesh_header){ "new", "4" };
+    headers[1] = headers[30]; /* it lies in the text that is replaced */
+    MESH_OK(response_replace_headers(response, headers, 2));
+    mem_free(headers);
+    assert_int_equal(mesh_response_header_at(response, 0, NULL, NULL), 2);
+    assert_null(mesh_response_header(response, "old"));
+    assert_string_equal(mesh_response_header(response, "new"), "4");
+    assert_string_equal(mesh_response_header(response, "last"), "2");
+    assert_string_equal(mesh_response_trailer(response, "sum"), "3");
+    response_free(response);
+}
+
+static int32_t replace(void)
+{
+    struct mesh_response *response = response_new();
+    struct mesh_header many[40];
+    int32_t err = response ? response_add_field(response, "name", 4, "value", 5, false) : MESH_ERR_NOMEM;
+
+    for (int i = 0; i < 40; i++)
+        many[i] = (struct mesh_header){ "x-many", "a text that does not fit into the room that a response has itself" };
+    if (!err)
+        err = response_replace_headers(response, many, 40);
+    if (response && err)
+        assert_true(response->n_fields == 0 || strcmp(response_text(response, response->fields[0].name), "name") == 0);
+    response_free(response);
+    return err;
+}
+
 static void out_of_memory(void **state)
 {
     (void) state;
     mesh_test_each_allocation_fails(collect);
+    mesh_test_each_allocation_fails(replace);
 }
 
 static void blocks_become_responses(void **state)
@@ -160,6 +203,7 @@ int main(void)
         LEAK_TEST(fields_are_found_without_case),
         LEAK_TEST(many_fields),
         LEAK_TEST(another_attempt_begins_anew),
+        LEAK_TEST(headers_are_replaced_and_trailers_stay),
         LEAK_TEST(nothing_is_an_empty_response),
         cmocka_unit_test(out_of_memory),
     };

@@ -264,6 +264,25 @@ static void the_peer_may_forbid_it(void **state)
     assert_int_equal(after(&standard, 503, told), RETRY_PAID);
 }
 
+static void a_route_may_name_headers(void **state)
+{
+    const struct policy_retry policy = { .attempts = 2, .on = RETRY_CONNECT_FAILURE };
+    struct retry_case c = {
+        .policy = &policy, .made = 1, .most = 2, .idempotent = true, .replayable = true, .status = 404
+    };
+
+    (void) state;
+    c.told.grpc_status = GRPC_STATUS_NONE;
+    assert_int_equal(retry_judge(&c), VERDICT_NOT_LISTED);
+    c.has_header = true;
+    assert_int_equal(retry_judge(&c), VERDICT_PAID);
+    c.told.rate_limited = true; /* asked about that alone */
+    assert_int_equal(retry_judge(&c), VERDICT_NOT_LISTED);
+    c.told.rate_limited = false;
+    c.barred = true;
+    assert_int_equal(retry_judge(&c), VERDICT_BARRED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +294,7 @@ int main(void)
         cmocka_unit_test(grpc_conditions_go_by_their_number),
         cmocka_unit_test(a_rate_limited_answer_is_asked_about_that_alone),
         cmocka_unit_test(the_peer_may_forbid_it),
+        cmocka_unit_test(a_route_may_name_headers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,36 @@ static void retry_after(void **state)
     assert_int_equal(told_retry_after_us("99999999999999999999", NOW_S), 0);
 }
 
+static uint64_t reset_by(const char *value, bool is_unix_time)
+{
+    struct route_reset_header headers[] = { { "x-none", false }, { "x-reset", is_unix_time } };
+    struct route_rules rules = { .n_reset_headers = 2, .reset_headers = headers, .reset_most_us = 300 * US_PER_S };
+    struct mesh_response *response = response_new();
+    uint64_t us;
+
+    response_add_field(response, "x-reset", 7, value, strlen(value), false);
+    us = told_reset_us(response, &rules, NOW_S);
+    response_free(response);
+    return us;
+}
+
+static void reset_headers(void **state)
+{
+    char at[TEXT_U64];
+
+    (void) state;
+    assert_int_equal(reset_by("20", false), 20 * US_PER_S);
+    assert_int_equal(reset_by("300", false), 300 * US_PER_S);
+    assert_int_equal(reset_by("301", false), 0);
+    assert_int_equal(reset_by("0", false), 0);
+    assert_int_equal(reset_by("soon", false), 0);
+    assert_int_equal(reset_by("18446744073709551615", false), 0);
+    text_from_u64(NOW_S + 7, at);
+    assert_int_equal(reset_by(at, true), 7 * US_PER_S);
+    text_from_u64(NOW_S - 7, at);
+    assert_int_equal(reset_by(at, true), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +157,7 @@ int main(void)
         cmocka_unit_test(words),
         cmocka_unit_test(what_grpc_statuses_stand_for),
         cmocka_unit_test(retry_after),
+        LEAK_TEST(reset_headers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
