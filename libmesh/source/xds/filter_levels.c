@@ -72,31 +72,49 @@ static int32_t convert(struct routes_reader *reader, enum filter_kind kind, cons
 
 /* ---- what is on, gathered ---- */
 
-static void count(struct filter_level *level)
+static int32_t gather_faults(struct routes_reader *reader, struct filter_level *level)
 {
-    level->n_faults = level->n_limits = 0;
-    for (size_t i = 0; i < FILTERS_MOST; i++) {
-        level->n_faults += level->states[i].is_on && level->states[i].fault;
-        level->n_limits += level->states[i].is_on && level->states[i].limit;
-    }
+    struct route_fault found[FILTERS_MOST];
+    size_t n = 0;
+
+    for (size_t i = 0; i < FILTERS_MOST; i++)
+        if (level->states[i].is_on && level->states[i].fault)
+            found[n++] = *level->states[i].fault;
+    level->n_faults = n;
+    level->faults = NULL;
+    if (n == 0)
+        return 0;
+    level->faults = routes_alloc(reader, n, sizeof *level->faults);
+    if (!level->faults)
+        return MESH_ERR_NOMEM;
+    memcpy(level->faults, found, n * sizeof *found);
+    return 0;
+}
+
+static int32_t gather_limits(struct routes_reader *reader, struct filter_level *level)
+{
+    struct route_limit found[FILTERS_MOST];
+    size_t n = 0;
+
+    for (size_t i = 0; i < FILTERS_MOST; i++)
+        if (level->states[i].is_on && level->states[i].limit)
+            found[n++] = *level->states[i].limit;
+    level->n_limits = n;
+    level->limits = NULL;
+    if (n == 0)
+        return 0;
+    level->limits = routes_alloc(reader, n, sizeof *level->limits);
+    if (!level->limits)
+        return MESH_ERR_NOMEM;
+    memcpy(level->limits, found, n * sizeof *found);
+    return 0;
 }
 
 static int32_t gather(struct routes_reader *reader, struct filter_level *level)
 {
-    size_t faults = 0, limits = 0;
+    int32_t err = gather_faults(reader, level);
 
-    count(level);
-    level->faults = level->n_faults ? routes_alloc(reader, level->n_faults, sizeof *level->faults) : NULL;
-    level->limits = level->n_limits ? routes_alloc(reader, level->n_limits, sizeof *level->limits) : NULL;
-    if ((level->n_faults && !level->faults) || (level->n_limits && !level->limits))
-        return MESH_ERR_NOMEM;
-    for (size_t i = 0; i < FILTERS_MOST; i++) {
-        if (level->states[i].is_on && level->states[i].fault)
-            level->faults[faults++] = *level->states[i].fault;
-        if (level->states[i].is_on && level->states[i].limit)
-            level->limits[limits++] = *level->states[i].limit;
-    }
-    return 0;
+    return err ? err : gather_limits(reader, level);
 }
 
 /* ---- the listener ---- */
@@ -331,8 +349,10 @@ int32_t filters_of_targets(struct routes_reader *reader, const struct filter_lev
     if (differing == 0)
         return 0;
     rules->n_faults = 0;
-    rules->faults = most ? routes_alloc(reader, most, sizeof *rules->faults) : NULL;
-    if (most && !rules->faults)
+    if (most == 0)
+        return 0;
+    rules->faults = routes_alloc(reader, most, sizeof *rules->faults);
+    if (!rules->faults)
         return MESH_ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
         if (!targets[i].cluster || repeats_cluster(targets, i))

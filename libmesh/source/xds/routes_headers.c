@@ -106,7 +106,7 @@ static int32_t read_value(struct routes_reader *reader, const Core__HeaderValue 
 
     if (len > 0 && header->raw_value.len > 0)
         return reading_wrong(reader->reading, "it has both value and raw_value");
-    if (header->raw_value.len > 0) {
+    if (header->raw_value.data && header->raw_value.len > 0) {
         value = (const char *) header->raw_value.data;
         len = header->raw_value.len;
     }

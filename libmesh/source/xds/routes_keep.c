@@ -98,6 +98,7 @@ static int32_t make_regex(struct routes_reader *reader, const char *pattern, enu
     const char *key;
     int32_t err = routes_take(reader, ROUTES_REGEX, 1);
 
+    *out = NULL;
     if (!err)
         err = routes_take(reader, ROUTES_REGEX_BYTE, strlen(pattern));
     if (!err)
