@@ -24,6 +24,7 @@ from servers.nghttp2 import Nghttpd, Nghttpx  # noqa: E402
 from servers.nginx import Nginx  # noqa: E402
 from servers.process import Ports  # noqa: E402
 from servers.tap import Tap  # noqa: E402
+from xds.fixtures import backends, client, plane, xds_programs  # noqa: E402, F401
 
 PACKAGES = {
     "nghttpd": "nghttp2-server",

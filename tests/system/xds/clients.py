@@ -57,6 +57,13 @@ def bootstrap(*planes, node="client", features=(), identity=None, **more):
     return {"xds_servers": servers, "node": {"id": node, **NODE}, **more}
 
 
+def write_bootstrap(rig, planes, options):
+    """The file's path."""
+    path = rig.folder / "bootstrap.json"
+    path.write_text(json.dumps(bootstrap(*planes, **options)))
+    return path
+
+
 class Caller:
     """A process that calls as it is told on its standard input; what it has of the control plane stays from call to call."""
 
@@ -101,12 +108,32 @@ class GrpcClient(Caller):
     name = "grpc"
     scheme = "xds:///"
 
-    def __init__(self, folder, ports, environment, planes, **of_bootstrap):
-        python = tools.venv("grpc", GRPCIO) / "bin" / "python"
-        path = folder / "bootstrap.json"
-        path.write_text(json.dumps(bootstrap(*planes, **of_bootstrap)))
-        program = pathlib.Path(__file__).with_name("grpc_calls.py")
-        super().__init__(folder, [python, program], environment(GRPC_XDS_BOOTSTRAP=path, GRPC_VERBOSITY="INFO"))
+    def __init__(self, rig, planes, **of_bootstrap):
+        command = [self.needs() / "bin" / "python", pathlib.Path(__file__).with_name("grpc_calls.py")]
+        given = write_bootstrap(rig, planes, of_bootstrap)
+        super().__init__(rig.folder, command, rig.environment(GRPC_XDS_BOOTSTRAP=given, GRPC_VERBOSITY="INFO"))
+
+    @staticmethod
+    def needs():
+        """Installs it; tools.Unavailable with the reason when it is not to be had."""
+        return tools.venv("grpc", GRPCIO)
+
+
+class MeshClient(Caller):
+    """libmesh. What is answered has HTTP's statuses, what is not the names of its errors."""
+
+    name = "mesh"
+    scheme = "xds:///"
+
+    def __init__(self, rig, planes, variables=None, **of_bootstrap):
+        self.events = rig.folder / "mesh.events"
+        given = write_bootstrap(rig, planes, of_bootstrap)
+        configuration = {"MESH_LOG": self.events, "MESH_LOG_LEVEL": "debug", "MESH_LOG_FORMAT": "json", **(variables or {})}
+        super().__init__(rig.folder, [rig.program("calls")], rig.environment(GRPC_XDS_BOOTSTRAP=given, **configuration))
+
+    @staticmethod
+    def needs():
+        """Nothing but the build."""
 
 
 # A changed cluster takes the endpoints that it had when none come in time: go-control-plane sends nothing twice.
@@ -150,9 +177,14 @@ class EnvoyClient:
 
     name = "envoy"
 
-    def __init__(self, folder, ports, environment, planes, api="GRPC", node="client"):
-        self.server = AdsEnvoy(folder, ports, planes[0], api, node).start()
+    def __init__(self, rig, planes, api="GRPC", node="client"):
+        self.server = AdsEnvoy(rig.folder, rig.ports, planes[0], api, node).start()
         self.service = None
+
+    @staticmethod
+    def needs():
+        """Installs it; tools.Unavailable with the reason when it is not to be had."""
+        return envoy.binary()
 
     def adapt(self, served):
         return [self.adapted(one) for one in served]
@@ -195,10 +227,4 @@ class EnvoyClient:
         self.server.stop()
 
 
-CLIENTS = {client.name: client for client in (GrpcClient, EnvoyClient)}
-
-
-def needed():
-    """Installs what the clients are; tools.Unavailable with the reason when it is not to be had."""
-    tools.venv("grpc", GRPCIO)
-    envoy.binary()
+CLIENTS = {client.name: client for client in (GrpcClient, EnvoyClient, MeshClient)}

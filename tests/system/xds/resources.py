@@ -112,6 +112,11 @@ def endpoints(name, *localities, **policy):
     return {"@type": ENDPOINTS, "cluster_name": name, "endpoints": made, **({"policy": policy} if policy else {})}
 
 
+def many_endpoints(name, *ranges, port=80, base="10.0.0.0"):
+    """What EDS says of a cluster of very many endpoints: addresses from base + first to base + last - 1 of each range."""
+    return {"@many": name, "@type": ENDPOINTS, "base": base, "port": port, "ranges": [list(one) for one in ranges]}
+
+
 def service(name, members, **of_cluster):
     """All that leads a client to one cluster: listener, routes, cluster and endpoints of the same name."""
     return [listener(name), routes(name, route(name)), cluster(name, **of_cluster), endpoints(name, members)]

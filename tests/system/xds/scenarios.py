@@ -28,7 +28,6 @@ class Scene:
         self.client = client
         self.make_backends = make_backends
         self.back = None
-        client.use(USERS)
 
     def start(self, n):
         """n backends; their ports."""

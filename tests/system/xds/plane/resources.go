@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -76,20 +77,32 @@ func readResources(texts []json.RawMessage) (resourceSet, error) {
 		set[kind] = map[string]types.Resource{}
 	}
 	for _, text := range texts {
-		wrapped, err := packed(text)
+		message, err := readResource(text)
 		if err != nil {
 			return nil, err
 		}
-		message, err := wrapped.UnmarshalNew()
-		if err != nil {
-			return nil, err
+		kind := resource.APITypePrefix + string(message.ProtoReflect().Descriptor().FullName())
+		if set[kind] == nil {
+			return nil, fmt.Errorf("%s is not the type of a resource", kind)
 		}
-		if set[wrapped.TypeUrl] == nil {
-			return nil, fmt.Errorf("%s is not the type of a resource", wrapped.TypeUrl)
-		}
-		set[wrapped.TypeUrl][cache.GetResourceName(message)] = message
+		set[kind][cache.GetResourceName(message)] = message
 	}
 	return set, nil
+}
+
+func readResource(text json.RawMessage) (proto.Message, error) {
+	if bytes.HasPrefix(text, []byte(`{"@many"`)) {
+		var given many
+		if err := json.Unmarshal(text, &given); err != nil {
+			return nil, err
+		}
+		return given.assignment()
+	}
+	wrapped, err := packed(text)
+	if err != nil {
+		return nil, err
+	}
+	return wrapped.UnmarshalNew()
 }
 
 // show is a message as JSON, with the names of the proto files.
