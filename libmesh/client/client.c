@@ -21,6 +21,8 @@ int32_t client_new(const struct conf *conf, struct mesh_client **out, struct fau
     if (!client->conf)
         goto fail;
     err = conf_check(client->conf, fault);
+    if (!err)
+        err = conf_take_locality(client->conf, fault);
     if (err)
         goto fail;
     client->threadless = strcmp(conf_text(client->conf, "threads"), "none") == 0;

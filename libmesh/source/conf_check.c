@@ -80,6 +80,34 @@ static int32_t check_bootstrap(const struct conf *conf, struct fault *fault)
     return err;
 }
 
+/* Where the configuration says nothing. */
+static bool take_place(struct values *out, const struct conf *conf, enum key_id id, const char *place)
+{
+    const struct key *key = key_at(id);
+
+    if (values_find(&conf->values, "", key) || !conf_is_zone_name(place, strlen(place)))
+        return true;
+    return values_add(out, key, "", place, ORIGIN_DEFAULT, "locality of xds.bootstrap");
+}
+
+int32_t conf_take_locality(struct conf *conf, struct fault *fault)
+{
+    struct values places = { 0 };
+    struct bootstrap *bootstrap;
+    int32_t err = conf_bootstrap(conf, &bootstrap, fault);
+    bool done;
+
+    if (err || !bootstrap)
+        return err;
+    done = take_place(&places, conf, KEY_ZONE, bootstrap->node.zone) &&
+           take_place(&places, conf, KEY_REGION, bootstrap->node.region);
+    values_sort(&places);
+    done = done && values_merge(&conf->values, &places, false);
+    values_clear(&places);
+    bootstrap_free(bootstrap);
+    return done ? 0 : conf_no_memory(fault);
+}
+
 int32_t conf_check(const struct conf *conf, struct fault *fault)
 {
     int32_t err = check_ttls(conf, fault);

@@ -27,6 +27,8 @@ int32_t conf_read_env(struct conf *conf, struct fault *fault);
 int32_t conf_read_file(struct conf *conf, const char *path, struct fault *fault);
 /* Everything is consistent (files of TLS exist in pairs, one of endpoints/target/zones per service, ...). */
 int32_t conf_check(const struct conf *conf, struct fault *fault);
+/* Where it says neither zone nor region, those of a control plane's bootstrap hold. */
+int32_t conf_take_locality(struct conf *conf, struct fault *fault);
 /* JSON texts for mesh_conf_describe() and mesh_conf_keys(); NULL: out of memory. From mem_alloc(). */
 char *conf_describe(const struct conf *conf, bool all);
 char *conf_keys(void);

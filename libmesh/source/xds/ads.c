@@ -167,9 +167,10 @@ static void on_up(void *user, size_t index)
     servers_receive(ads->servers, index);
 }
 
-static void tell_unreadable(struct ads_server *server, const struct fault *fault)
+/* With an error no reply is possible; without, it is of a type that nobody has asked for. */
+static void tell_unreadable(struct ads_server *server, int32_t err, const struct fault *fault)
 {
-    OBSERVE(server->ads->conf.observe, fault->code ? MESH_LOG_ERROR : MESH_LOG_WARN, "xds_answer_unreadable",
+    OBSERVE(server->ads->conf.observe, err ? MESH_LOG_ERROR : MESH_LOG_WARN, "xds_answer_unreadable",
             FIELD_TEXT("control_plane", ads_server_conf(server)->uri), FIELD_TEXT("detail", fault->text));
 }
 
@@ -185,9 +186,11 @@ static void on_message(void *user, size_t index, const uint8_t *bytes, size_t le
         ads_work_begin(server, answer);
         return;
     }
-    fault.code = err;
-    tell_unreadable(server, &fault);
-    servers_receive(ads->servers, index);
+    tell_unreadable(server, err, &fault);
+    if (err)
+        servers_give_up(ads->servers, index, &fault);
+    else
+        servers_receive(ads->servers, index);
 }
 
 static void on_room(void *user, size_t index)

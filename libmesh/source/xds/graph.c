@@ -110,10 +110,11 @@ static void want_no_routes(struct graph_service *service)
 }
 
 /* Why a resource that is known has no value. */
-static void blame(const struct graph_service *service, const struct resource *resource, struct fault *why)
+static void blame(const struct resource *resource, struct fault *why)
 {
-    fault_set(why, MESH_ERR_NO_ROUTE, "service \"%.100s\": %s", service->name,
-              resource->error.text[0] ? resource->error.text : "the control plane does not know it");
+    const char *text = resource->error.text[0] ? resource->error.text : "the control plane does not know it";
+
+    fault_set(why, MESH_ERR_NO_ROUTE, "%s", text);
 }
 
 /* The bytes that the routes are made of, and which revision that is; NULL: not there yet. */
@@ -153,8 +154,7 @@ static bool make_candidate(struct graph_service *service, const uint8_t *bytes, 
     service->refused = (struct fault){ 0 };
     if (!err)
         return true;
-    fault_set(&service->refused, MESH_ERR_NO_ROUTE, "service \"%.100s\": its routes cannot be used: %s", service->name,
-              fault.text);
+    fault_set(&service->refused, MESH_ERR_NO_ROUTE, "its routes cannot be used: %s", fault.text);
     OBSERVE(service->graph->conf.observe, MESH_LOG_ERROR, "xds_rejected", FIELD_TEXT("type", "routes"),
             FIELD_TEXT("name", service->name), FIELD_TEXT("detail", service->refused.text));
     return true;
@@ -169,7 +169,7 @@ static bool renew_routes(struct graph_service *service, struct fault *why)
 
     if (!bytes) {
         if (resource_is_known(service->routes))
-            blame(service, service->routes, why);
+            blame(service->routes, why);
         return true;
     }
     if (service->listener_revision == service->listener->revision && service->routes_revision == revision)
@@ -191,7 +191,7 @@ static void withdraw(struct graph_service *service, struct fault *why)
     service->published = NULL;
     service->listener_revision = service->routes_revision = 0;
     want_no_routes(service);
-    blame(service, service->listener, why);
+    blame(service->listener, why);
 }
 
 /* False: out of memory. */
@@ -252,7 +252,7 @@ static void blame_control_plane(const struct graph_service *service, struct faul
     const struct fault *trouble = conf->trouble(conf->user, service->listener);
 
     if (trouble)
-        fault_set(why, trouble->code, "service \"%.100s\": no control plane answers: %s", service->name, trouble->text);
+        fault_set(why, trouble->code, "no control plane answers: %s", trouble->text);
 }
 
 static void settle_fault(struct graph_service *service, struct fault *why)

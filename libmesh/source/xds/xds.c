@@ -86,17 +86,25 @@ bool xds_update(struct xds *xds)
 
 /* ---- authorities ---- */
 
+/* Authorities with the same servers share them. NULL: nobody has these. */
+static struct ads *with_servers(struct xds *xds, const struct bootstrap_servers *servers)
+{
+    for (size_t i = 0; i < xds->n_ads; i++)
+        if (xds->ads[i].conf.list == servers || bootstrap_servers_equal(xds->ads[i].conf.list, servers))
+            return &xds->ads[i];
+    return NULL;
+}
+
 /* NULL: nobody can be asked for it, and `fault` says why. */
 static struct ads *find_ads(struct xds *xds, const struct resource *resource, struct fault *fault)
 {
     const struct bootstrap_authority *authority;
+    struct ads *ads;
 
     if (names_find_authority(xds->bootstrap, resource->type, resource->name, &authority, fault))
         return NULL;
-    for (size_t i = 0; i < xds->n_ads; i++)
-        if (xds->ads[i].conf.list == names_servers(xds->bootstrap, authority))
-            return &xds->ads[i];
-    return &xds->ads[0];
+    ads = with_servers(xds, names_servers(xds->bootstrap, authority));
+    return ads ? ads : &xds->ads[0];
 }
 
 static struct ads *ads_of(struct xds *xds, const struct resource *resource)
@@ -201,15 +209,6 @@ static bool is_of(void *user, const struct ads *ads, const struct resource *reso
     return ads_of(user, resource) == ads;
 }
 
-static size_t count_ads(const struct bootstrap *bootstrap)
-{
-    size_t n = 1;
-
-    for (size_t i = 0; i < bootstrap->n_authorities; i++)
-        n += bootstrap->authorities[i].servers.n > 0;
-    return n;
-}
-
 static bool make_ads(struct xds *xds)
 {
     struct ads_conf conf = {
@@ -225,14 +224,14 @@ static bool make_ads(struct xds *xds)
         .user = xds,
     };
 
-    xds->ads = mem_array(count_ads(xds->bootstrap), sizeof *xds->ads);
+    xds->ads = mem_array(1 + xds->bootstrap->n_authorities, sizeof *xds->ads);
     if (!xds->ads)
         return false;
     ads_init(&xds->ads[xds->n_ads++], &conf);
     for (size_t i = 0; i < xds->bootstrap->n_authorities; i++) {
         const struct bootstrap_authority *authority = &xds->bootstrap->authorities[i];
 
-        if (authority->servers.n == 0)
+        if (authority->servers.n == 0 || with_servers(xds, &authority->servers))
             continue;
         conf.list = &authority->servers;
         ads_init(&xds->ads[xds->n_ads++], &conf);
