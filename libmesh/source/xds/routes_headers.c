@@ -54,20 +54,22 @@ static int32_t changed_name(struct routes_reader *reader, const char *name, cons
 {
     static const char *const own[] = { "connection", "keep-alive",     "proxy-connection", "transfer-encoding",
                                        "upgrade",    "content-length", "http2-settings" };
-    int32_t err = routes_header_name(reader, name, out);
+    const char *lower = "";
+    int32_t err = routes_header_name(reader, name, &lower);
 
+    *out = NULL;
     if (err)
         return err;
-    if ((*out)[0] == ':')
+    if (lower[0] == ':')
         return reading_wrong(reader->reading, "\"%.60s\" cannot be changed here", name);
     for (size_t i = 0; i < COUNT_OF(own); i++) {
-        if (strcmp(*out, own[i]) != 0)
+        if (strcmp(lower, own[i]) != 0)
             continue;
         reading_ignored(reader->reading, "\"%s\" belongs to the connection or the body, which libmesh looks after",
-                        *out);
-        *out = NULL;
-        break;
+                        lower);
+        return 0;
     }
+    *out = lower;
     return 0;
 }
 

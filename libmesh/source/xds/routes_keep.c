@@ -95,10 +95,9 @@ int32_t routes_lower(struct routes_reader *reader, const char *text, const char 
 static int32_t make_regex(struct routes_reader *reader, const char *pattern, enum regex_use use, struct regex **out)
 {
     struct map *known = use == REGEX_TO_MATCH ? &reader->matching : &reader->replacing;
-    const char *key;
+    const char *key = pattern;
     int32_t err = routes_take(reader, ROUTES_REGEX, 1);
 
-    *out = NULL;
     if (!err)
         err = routes_take(reader, ROUTES_REGEX_BYTE, strlen(pattern));
     if (!err)
