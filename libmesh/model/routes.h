@@ -299,7 +299,8 @@ struct model_routes {
     struct route_bucket *buckets;
     size_t n_clusters;
     const char **clusters;    /* keys of all clusters that may be needed, each once, sorted */
-    struct route_host *usual; /* the virtual host of the service's own name; NULL: none */
+    const char *authority;    /* of requests that say none: the service's own name */
+    struct route_host *usual; /* the virtual host of that name; NULL: none */
     struct map domains;       /* exact domains: struct route_host */
     struct route_wildcards suffixes, prefixes;
     struct route_host *any; /* of "*"; NULL: none */

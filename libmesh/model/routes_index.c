@@ -178,6 +178,9 @@ int32_t model_routes_finish(struct model_routes *routes, const char *service, st
             return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     if (!list_clusters(routes))
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+    routes->authority = model_routes_text(routes, service, strlen(service));
+    if (!routes->authority)
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     routes->usual = model_routes_host(routes, service);
     return 0;
 }

@@ -46,7 +46,7 @@ static struct request *new_hedge(struct request *request)
     hedge->conf = model_cluster_ref(request->conf);
     hedge->rules = request->rules;
     hedge->way = request->way;
-    hedge->way.routes = NULL; /* that one's reference is enough */
+    model_routes_ref(hedge->way.routes);
     hedge->began_us = request->began_us;
     hedge->ends_us = request->ends_us;
     hedge->most = request->made + 1;

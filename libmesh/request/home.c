@@ -12,7 +12,7 @@ struct route_request request_what(const struct request *request)
         .service = ask->service,
         .method = ask->method,
         .path = ask->path,
-        .authority = ask->authority,
+        .authority = ask->authority || !request->way.routes ? ask->authority : request->way.routes->authority,
         .headers = ask->headers,
         .n_headers = ask->n_headers,
         .dice = rand_u64(loop_rand(request->env->loop)),
@@ -26,7 +26,7 @@ const char *request_authority(const struct request *request)
     if (request->ask.authority)
         return request->ask.authority;
     if (request->way.routes)
-        return request->ask.service;
+        return request->way.routes->authority;
     return request->conf ? request->conf->authority : "";
 }
 

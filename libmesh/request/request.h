@@ -74,7 +74,7 @@ struct request_ops {
 
 /* The route that it goes by. All NULL: it is one to a configured service. */
 struct request_way {
-    struct model_routes *routes; /* a reference, but in hedges; the following are borrowed from it */
+    struct model_routes *routes; /* a reference; the following are borrowed from it */
     const struct route_host *host;
     const struct route *route;
     const struct route_target *target; /* NULL: the route answers itself */

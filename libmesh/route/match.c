@@ -118,18 +118,21 @@ static int32_t match_routes(const struct model_snapshot *snapshot, const struct 
                             struct route_choice *out, struct fault *fault)
 {
     struct model_routes *routes = out->routes;
+    struct route_request known = *request;
     const char *key;
 
     out->host = request->authority ? model_routes_host(routes, request->authority) : routes->usual;
+    if (!known.authority)
+        known.authority = routes->authority;
     if (!out->host)
         return no_route(request, fault, "the control plane has no virtual host for it");
-    out->route = find_route(routes, out->host, request);
+    out->route = find_route(routes, out->host, &known);
     if (!out->route)
         return no_route(request, fault, "none of the control plane's routes matches");
     if (out->route->action != ROUTE_FORWARD)
         return 0;
-    out->target = choose_target(out->route, request);
-    key = target_key(out, request);
+    out->target = choose_target(out->route, &known);
+    key = target_key(out, &known);
     out->entry = key ? model_snapshot_find(snapshot, key) : NULL;
     return 0;
 }
