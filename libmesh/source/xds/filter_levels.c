@@ -184,11 +184,15 @@ static struct filter_state *find_state(struct routes_reader *reader, struct filt
 /* `config` is for a filter of another name or kind than any of the listener. */
 static void list_homeless(struct routes_reader *reader, const char *name)
 {
+    struct ignored *others = reader->reading->ignored;
     char text[SHOWN];
 
-    if (reader->env->listener)
-        reading_ignored(reader->reading, "the listener has no filter \"%s\" of this type",
-                        text_printable(name, strlen(name), text, sizeof text));
+    if (!reader->env->listener)
+        return;
+    reader->reading->ignored = reader->homeless;
+    reading_ignored(reader->reading, "the listener has no filter \"%s\" of this type",
+                    text_printable(name, strlen(name), text, sizeof text));
+    reader->reading->ignored = others;
 }
 
 /* It is read even if nobody wants it: whether it is well-formed does not depend on the listener. */

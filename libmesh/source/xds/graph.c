@@ -139,15 +139,26 @@ static void take_candidate(struct graph_service *service, struct model_routes *r
     service->candidate = routes;
 }
 
+/* What is said of filters that its listener does not have. */
+static void tell_ignored(const struct graph_service *service, struct ignored *ignored)
+{
+    for (size_t i = 0; i < ignored->n; i++)
+        OBSERVE(service->graph->conf.observe, MESH_LOG_WARN, "xds_ignored", FIELD_TEXT("type", "routes"),
+                FIELD_TEXT("name", service->name), FIELD_TEXT("detail", ignored->items[i]));
+    ignored_clear(ignored);
+}
+
 /* False: out of memory. */
 static bool make_candidate(struct graph_service *service, const uint8_t *bytes, size_t len)
 {
     const struct resource *from = service->routes ? service->routes : service->listener;
     struct xds_routes_env env = { service->listener->listener, service->host, from->version, &service->graph->retry };
     struct model_routes *routes = NULL;
+    struct ignored ignored = { 0 };
     struct fault fault = { 0 };
-    int32_t err = xds_routes_read(bytes, len, &env, &routes, NULL, &fault);
+    int32_t err = xds_routes_read(bytes, len, &env, &routes, &ignored, &fault);
 
+    tell_ignored(service, &ignored);
     if (err == MESH_ERR_NOMEM)
         return false;
     take_candidate(service, routes);

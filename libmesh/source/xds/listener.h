@@ -34,7 +34,7 @@ struct xds_routes_env {
     const char *version;
     const struct policy_retry *retry; /* what a retry policy says nothing of */
 };
-/* Errors as above. */
+/* Errors as above. With a listener only that is listed which depends on it: the rest was, when the bytes were checked. */
 int32_t xds_routes_read(const uint8_t *bytes, size_t len, const struct xds_routes_env *env, struct model_routes **out,
                         struct ignored *ignored, struct fault *fault);
 

@@ -249,8 +249,8 @@ static int32_t finish(struct routes_reader *reader)
     return err == MESH_ERR_INVALID ? reading_failed(reader->reading, err) : err;
 }
 
-int32_t routes_of_message(struct reading *reading, const Route__RouteConfiguration *message,
-                          const struct xds_routes_env *env, struct model_routes **out)
+static int32_t read_message(struct reading *reading, const Route__RouteConfiguration *message,
+                            const struct xds_routes_env *env, struct ignored *homeless, struct model_routes **out)
 {
     struct routes_reader reader;
     int32_t err;
@@ -258,6 +258,7 @@ int32_t routes_of_message(struct reading *reading, const Route__RouteConfigurati
     *out = NULL;
     if (!routes_reader_init(&reader, reading, env))
         return MESH_ERR_NOMEM;
+    reader.homeless = homeless;
     err = read_conf(&reader, message);
     if (!err)
         err = finish(&reader);
@@ -269,10 +270,16 @@ int32_t routes_of_message(struct reading *reading, const Route__RouteConfigurati
     return err;
 }
 
+int32_t routes_of_message(struct reading *reading, const Route__RouteConfiguration *message,
+                          const struct xds_routes_env *env, struct model_routes **out)
+{
+    return read_message(reading, message, env, reading->ignored, out);
+}
+
 int32_t xds_routes_read(const uint8_t *bytes, size_t len, const struct xds_routes_env *env, struct model_routes **out,
                         struct ignored *ignored, struct fault *fault)
 {
-    struct reading reading = { .fault = fault, .ignored = ignored };
+    struct reading reading = { .fault = fault, .ignored = env->listener ? NULL : ignored };
     ProtobufCMessage *message;
     int32_t err =
         wire_unpack(&route__route_configuration__descriptor, bytes, len, &wire_limits_routes, &message, fault);
@@ -281,7 +288,7 @@ int32_t xds_routes_read(const uint8_t *bytes, size_t len, const struct xds_route
     if (err)
         return err;
     reading_unknown_within(&reading, message);
-    err = routes_of_message(&reading, (const Route__RouteConfiguration *) message, env, out);
+    err = read_message(&reading, (const Route__RouteConfiguration *) message, env, ignored, out);
     wire_free(message);
     return err;
 }

@@ -45,6 +45,7 @@ struct routes_mirrors {
 
 struct routes_reader {
     struct reading *reading;
+    struct ignored *homeless;    /* what the listener has no filter for */
     struct model_routes *routes; /* being made */
     const struct xds_routes_env *env;
     size_t counts[ROUTES_COUNTED];

@@ -249,6 +249,27 @@ static void test_switches_of_the_router_are_listed(void **state)
                                   "configuration says what is sent"));
 }
 
+/* Also where routes inside go by the same filters. */
+static void test_what_a_filter_says_in_vain_is_listed_once(void **state)
+{
+    Hcm__HttpConnectionManager *manager = xds_make_manager("");
+    Fault__HTTPFault *fault = xds_make(&fault__httpfault__descriptor);
+
+    (void) state;
+    fault->abort = xds_make(&fault__fault_abort__descriptor);
+    fault->abort->error_type_case = FAULT__FAULT_ABORT__ERROR_TYPE_GRPC_STATUS;
+    fault->abort->grpc_status = 14;
+    fault->abort->percentage = xds_make_percent(5)->default_value;
+    xds_make_unknown(&fault->base, 5);
+    manager->http_filters =
+        xds_make_list(&manager->n_http_filters, xds_make_filter("fault", &fault->base), xds_make_router(), NULL);
+    set_inline(manager, xds_make_routes("a"));
+    xds_listener_unref(accepted(manager));
+    assert_int_equal(ignored.n, 2);
+    assert_true(is_listed(MANAGER ".http_filters[0].typed_config: field 5 of "
+                                  "envoy.extensions.filters.http.fault.v3.HTTPFault is not known to libmesh"));
+}
+
 /* ---- memory ---- */
 
 static struct buf everything;
@@ -297,6 +318,7 @@ int main(void)
         ROUTES_TEST(test_unknown_filters_are_refused_unless_optional),
         ROUTES_TEST(test_what_filters_say_is_read_with_the_listener),
         ROUTES_TEST(test_switches_of_the_router_are_listed),
+        ROUTES_TEST(test_what_a_filter_says_in_vain_is_listed_once),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
 
