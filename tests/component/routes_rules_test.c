@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a control plane's routes say of the requests themselves: how long, how often, after which fault, at which rate, and who gets a
  * copy. */
+#include <pthread.h>
+
 #include "support/routed.h"
 
 static const struct route_fraction always = { 100, 100 }, never = { 0, 100 };
@@ -304,15 +306,15 @@ static void headers_ask_for_faults(void **state)
 
 /* ---- rates ---- */
 
-/* One bucket of two tokens, which is full again next year. */
-static void publish_limit(struct shop *shop, struct route_fraction enforced, uint64_t key)
+/* One bucket, which is full again next year. */
+static void publish_limit(struct shop *shop, struct route_fraction enforced, uint64_t key, uint32_t most)
 {
     struct model_routes *routes = routed_all_to("xds:red");
     struct route_rules *rules = &routed_at(routes, 0)->rules;
 
     routes->n_buckets = 1;
     routes->buckets = model_routes_alloc(routes, 1, sizeof *routes->buckets);
-    routes->buckets[0] = (struct route_bucket){ key, 2, 1, UINT64_C(31536000) * US_PER_S };
+    routes->buckets[0] = (struct route_bucket){ key, most, 1, UINT64_C(31536000) * US_PER_S };
     rules->n_limits = 1;
     rules->limits = model_routes_alloc(routes, 1, sizeof *rules->limits);
     rules->limits[0] = (struct route_limit){ .status = 429, .enabled = always, .enforced = enforced };
@@ -325,18 +327,49 @@ static void a_bucket_lets_through_what_it_has(void **state)
     struct answer answer;
 
     (void) state;
-    publish_limit(&shop, always, 1);
+    publish_limit(&shop, always, 1, 2);
     ANSWER(shop_get(shop.client, "/ok", NULL), 0, 200, 1);
     ANSWER(shop_get(shop.client, "/ok", NULL), 0, 200, 1);
     answer = shop_get(shop.client, "/ok", NULL);
     ANSWER(answer, MESH_ERR_RATE_LIMITED, 0, 0);
     says(answer.detail, "the local rate limit of route \"the-route\": 2 at once, 1 more each");
-    publish_limit(&shop, always, 1); /* other routes, the same bucket */
+    publish_limit(&shop, always, 1, 2); /* other routes, the same bucket */
     ANSWER(shop_get(shop.client, "/ok", NULL), MESH_ERR_RATE_LIMITED, 0, 0);
-    publish_limit(&shop, never, 1); /* nobody is refused by it */
+    publish_limit(&shop, never, 1, 2); /* nobody is refused by it */
     ANSWER(shop_get(shop.client, "/ok", NULL), 0, 200, 1);
-    publish_limit(&shop, always, 2);
+    publish_limit(&shop, always, 2, 2);
     ANSWER(shop_get(shop.client, "/ok", NULL), 0, 200, 1);
+    shop_close(&shop);
+}
+
+enum { CALLERS = 8, CALLS = 5, TOKENS = 20 };
+
+static void *call_often(void *user)
+{
+    uintptr_t answered = 0;
+
+    for (int i = 0; i < CALLS; i++)
+        answered += shop_get(user, "/ok", NULL).err == 0;
+    return (void *) answered;
+}
+
+static void all_loops_share_a_bucket(void **state)
+{
+    struct shop shop = shop_open(PAIRS("loops", "3"));
+    pthread_t callers[CALLERS];
+    uintptr_t answered = 0;
+
+    (void) state;
+    publish_limit(&shop, always, 1, TOKENS);
+    for (int i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&callers[i], NULL, call_often, shop.client), 0);
+    for (int i = 0; i < CALLERS; i++) {
+        void *n;
+
+        pthread_join(callers[i], &n);
+        answered += (uintptr_t) n;
+    }
+    assert_int_equal(answered, TOKENS);
     shop_close(&shop);
 }
 
@@ -425,6 +458,7 @@ int main(void)
         cmocka_unit_test(a_delay_comes_before_the_time_of_the_route),
         cmocka_unit_test(headers_ask_for_faults),
         cmocka_unit_test(a_bucket_lets_through_what_it_has),
+        cmocka_unit_test(all_loops_share_a_bucket),
         cmocka_unit_test(another_cluster_gets_a_copy),
         cmocka_unit_test(a_shadow_is_not_retried_and_its_end_means_nothing),
         cmocka_unit_test(a_shadow_ends_with_the_client),

@@ -116,6 +116,16 @@ static inline void copy_cluster(const struct model_entry *from, struct model_ent
     to->endpoints = model_endpoints_ref(from->endpoints);
 }
 
+static inline bool routed_has(struct lane *lane, const struct model_snapshot *snapshot)
+{
+    bool has;
+
+    loop_enter(lane->loop);
+    has = lane->snapshot == snapshot;
+    loop_leave(lane->loop);
+    return has;
+}
+
 /* Service "shop" has these routes from now on (NULL: the fault), and clusters are as configured. Takes the routes over. */
 static inline void routed_publish(struct mesh_client *client, struct model_routes *routes, const char *fault)
 {
@@ -148,6 +158,8 @@ static inline void routed_publish(struct mesh_client *client, struct model_route
     model_routes_unref(routes);
     engine_on_snapshot(engine, snapshot);
     loop_leave(engine->lanes[0].loop);
+    for (size_t i = 0; i < engine->n_lanes; i++)
+        UNTIL(routed_has(&engine->lanes[i], snapshot));
 }
 
 /* ---- changes of headers ---- */
