@@ -6,7 +6,7 @@
 
 #define UNITS_PER_US UINT64_C(16000)
 #define UNITS_PER_S  (UNITS_PER_US * US_PER_S)
-/* No bucket takes longer to be full: nine years. */
+/* No bucket takes longer to be full: nine years. One that would is filled faster. */
 #define LONGEST (UINT64_C(1) << 62)
 
 uint32_t rate_limit_burst(const struct policy_rate_limit *policy)
@@ -46,8 +46,10 @@ bool rate_limit_take_of(struct rate_limit *limit, uint32_t most, uint32_t per_fi
     if (fill_us > LONGEST / UNITS_PER_US)
         fill_us = LONGEST / UNITS_PER_US;
     token = fill_us * UNITS_PER_US / per_fill;
-    if (__builtin_mul_overflow(token, most, &span) || span > LONGEST)
-        span = LONGEST;
+    if (__builtin_mul_overflow(token, most, &span) || span > LONGEST) {
+        token = LONGEST / most;
+        span = token * most;
+    }
     return take(limit, token, span, now_us);
 }
 

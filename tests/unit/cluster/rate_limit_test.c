@@ -158,8 +158,11 @@ static void no_number_is_too_large(void **state)
     for (int i = 0; i < 100; i++)
         assert_true(rate_limit_take_of(&limit, UINT32_MAX, UINT32_MAX, 1, START));
     for (int i = 0; i < 100; i++)
-        rate_limit_take_of(&limit, UINT32_MAX, 1, UINT64_MAX, START);
-    assert_false(rate_limit_take_of(&limit, UINT32_MAX, 1, UINT64_MAX, START));
+        assert_true(rate_limit_take_of(&limit, UINT32_MAX, 1, UINT64_MAX, START));
+    limit = (struct rate_limit){ 0 };
+    for (int i = 0; i < 100; i++)
+        assert_true(rate_limit_take_of(&limit, 100, 1, UINT64_MAX, START));
+    assert_false(rate_limit_take_of(&limit, 100, 1, UINT64_MAX, START));
 }
 
 static void *take_from_a_loop(void *limit)
