@@ -260,4 +260,4 @@ static float score_of(const struct balancer *balancer, const struct balance_endp
     return score(CONTAINER_OF(balancer, struct adaptive, balancer), endpoint, now_us);
 }
 
-const struct balance_ops balance_adaptive = { "adaptive", false, make, NULL, pick, drop, score_of };
+const struct balance_ops balance_adaptive = { "adaptive", false, make, NULL, pick, drop, score_of, false };

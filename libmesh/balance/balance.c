@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct balance_ops *const policies[] = {
-    &balance_adaptive, &balance_least_request, &balance_round_robin,
-    &balance_random,   &balance_ring_hash,     &balance_maglev,
+    &balance_adaptive,  &balance_least_request, &balance_round_robin, &balance_random,
+    &balance_ring_hash, &balance_maglev,        &balance_pick_first,  &balance_weighted_round_robin,
 };
 
 const struct balance_ops *balance_find(const char *name)

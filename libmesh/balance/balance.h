@@ -33,6 +33,7 @@ struct balance_endpoint {
     _Atomic uint32_t
         withheld;         /* 1/65536ths of the weight that do not count now (slow start); a change counts at once */
     const char *hash_key; /* its name on rings: "10.0.0.7:8080" */
+    _Atomic(struct balance_load *) load; /* what it reports of itself; NULL: it never has. balance_forget_load() */
 };
 
 enum { BALANCE_WHOLE = 65536, BALANCE_INTRODUCTION = 4 };
@@ -58,6 +59,25 @@ float balance_penalty_us(const struct balance_endpoint *endpoint, uint64_t now_u
 /* Enough was measured to judge by. */
 bool balance_is_known(const struct balance_endpoint *endpoint);
 uint64_t balance_idle_ms(const struct balance_endpoint *endpoint, uint64_t now_us);
+
+/* ---- load reports: balance/load.c ---- */
+
+/* What one endpoint says it can do, as gRFC A58 counts it. Shared by all loops. */
+struct balance_load {
+    balance_figure weight;
+    _Atomic uint32_t since_ms; /* of the first of the reports that go on; 0: none count */
+};
+
+/* Requests a second that an endpoint could do if it were used wholly, and failures are work, too: rps / (utilization +
+ * eps / rps * penalty). 0: the numbers say nothing. */
+float balance_load_weight(double rps, double eps, double utilization, double penalty);
+/* A report has come. Weights of 0 are none. False: out of memory, it is not heard. */
+bool balance_reported(struct balance_endpoint *endpoint, float weight, uint64_t now_us);
+/* The weight of now; 0: none, too long ago, or reported for less than `blackout_ms`. */
+float balance_loaded(const struct balance_endpoint *endpoint, uint32_t blackout_ms, uint32_t expiration_ms,
+                     uint64_t now_us);
+/* Before the endpoint ends. */
+void balance_forget_load(struct balance_endpoint *endpoint);
 
 /* ---- views: balance/view.c ---- */
 
@@ -124,7 +144,9 @@ static inline void balance_note(struct balance_choice *choice, const struct bala
 
 /* What policies can be told; zeros are the defaults. */
 struct balance_conf {
-    uint64_t ring_min_size, ring_max_size; /* 1024, 8388608 */
+    uint64_t ring_min_size, ring_max_size;                         /* 1024, 8388608 */
+    uint32_t load_blackout_ms, load_expiration_ms, load_update_ms; /* of weighted_round_robin: 10 s, 180 s, 1 s */
+    bool shuffle; /* of pick_first: each client has an order of its own */
 };
 
 struct balancer;
@@ -141,6 +163,7 @@ struct balance_ops {
     void (*free)(struct balancer *self);
     /* What it compares endpoints by, the least wins; NULL: it does not compare them. */
     float (*score)(const struct balancer *self, const struct balance_endpoint *endpoint, uint64_t now_us);
+    bool by_load; /* goes by what endpoints report */
 };
 
 /* First member of each. One a cluster and loop: not shared by threads. */
@@ -154,6 +177,8 @@ extern const struct balance_ops balance_round_robin;
 extern const struct balance_ops balance_random;
 extern const struct balance_ops balance_ring_hash;
 extern const struct balance_ops balance_maglev;
+extern const struct balance_ops balance_pick_first;
+extern const struct balance_ops balance_weighted_round_robin;
 
 /* NULL: no policy of that name. */
 const struct balance_ops *balance_find(const char *name);

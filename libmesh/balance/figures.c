@@ -4,10 +4,9 @@
  * The peak is Finagle's Peak-EWMA (twitter/finagle, PeakEwma.scala). The latency of a failure enters neither latency: a fast
  * failure would make the endpoint look good, a slow one would starve it for long after it is well. The penalty is a term of its own that
  * fades quickly, and that a success halves. Two loops that tell about one endpoint at once may lose one of the two. */
-#include "balance/balance.h"
+#include "balance/figure.h"
 
 #include <math.h>
-#include <string.h>
 
 #define PEAK_FADES_MS    10000.0F
 #define MEAN_FADES_MS    2000.0F
@@ -23,61 +22,34 @@
 /* Below this nothing is left of a penalty. */
 #define PENALTY_LEAST_US 1.0F
 
-struct figure {
-    float us;
-    uint32_t at_ms;
-};
-
-static struct figure load(const balance_figure *figure)
-{
-    uint64_t word = atomic_load_explicit(figure, memory_order_relaxed);
-    struct figure loaded;
-
-    memcpy(&loaded, &word, sizeof loaded);
-    return loaded;
-}
-
-static void store(balance_figure *figure, float us, uint64_t now_us)
-{
-    struct figure stored = { us, (uint32_t) (now_us / US_PER_MS) };
-    uint64_t word;
-
-    memcpy(&word, &stored, sizeof word);
-    atomic_store_explicit(figure, word, memory_order_relaxed);
-}
-
-/* Milliseconds wrap: whoever was idle for 25 days looks as it did then. A clock that another loop read a moment
- * later is no age. */
 static float age_ms(uint32_t at_ms, uint64_t now_us)
 {
-    int32_t age = (int32_t) ((uint32_t) (now_us / US_PER_MS) - at_ms);
-
-    return age > 0 ? (float) age : 0;
+    return (float) figure_age_ms(at_ms, now_us);
 }
 
 static float faded(struct figure figure, float fades_ms, uint64_t now_us)
 {
-    float age = figure.us > 0 ? age_ms(figure.at_ms, now_us) : 0;
+    float age = figure.value > 0 ? age_ms(figure.at_ms, now_us) : 0;
 
-    return age > 0 ? figure.us * expf(-age / fades_ms) : figure.us;
+    return age > 0 ? figure.value * expf(-age / fades_ms) : figure.value;
 }
 
 float balance_peak_us(const struct balance_endpoint *endpoint, uint64_t now_us)
 {
-    return faded(load(&endpoint->peak), PEAK_FADES_MS, now_us);
+    return faded(figure_load(&endpoint->peak), PEAK_FADES_MS, now_us);
 }
 
 float balance_mean_us(const struct balance_endpoint *endpoint, uint64_t now_us)
 {
-    struct figure mean = load(&endpoint->mean);
+    struct figure mean = figure_load(&endpoint->mean);
     float age = age_ms(mean.at_ms, now_us);
 
-    return age < MEAN_HALVED_MS ? mean.us : ldexpf(mean.us, -(int) (age / MEAN_HALVED_MS));
+    return age < MEAN_HALVED_MS ? mean.value : ldexpf(mean.value, -(int) (age / MEAN_HALVED_MS));
 }
 
 float balance_penalty_us(const struct balance_endpoint *endpoint, uint64_t now_us)
 {
-    return faded(load(&endpoint->penalty), PENALTY_FADES_MS, now_us);
+    return faded(figure_load(&endpoint->penalty), PENALTY_FADES_MS, now_us);
 }
 
 uint64_t balance_idle_ms(const struct balance_endpoint *endpoint, uint64_t now_us)
@@ -105,25 +77,25 @@ bool balance_is_known(const struct balance_endpoint *endpoint)
  * with, or it would be shunned for them. */
 static void introduce(struct balance_endpoint *endpoint, float us, uint64_t now_us)
 {
-    float mean = load(&endpoint->mean).us;
+    float mean = figure_load(&endpoint->mean).value;
     float least = mean > 0 && mean < us ? mean : us;
 
     atomic_fetch_add_explicit(&endpoint->answers, 1, memory_order_relaxed);
-    store(&endpoint->peak, least, now_us);
-    store(&endpoint->mean, least, now_us);
+    figure_store(&endpoint->peak, least, now_us);
+    figure_store(&endpoint->mean, least, now_us);
 }
 
 static void measure(struct balance_endpoint *endpoint, float us, uint64_t now_us)
 {
-    struct figure peak = load(&endpoint->peak), mean = load(&endpoint->mean);
+    struct figure peak = figure_load(&endpoint->peak), mean = figure_load(&endpoint->mean);
     float keep = expf(-age_ms(peak.at_ms, now_us) / PEAK_FADES_MS);
     float step = 1 - expf(-age_ms(mean.at_ms, now_us) / MEAN_FADES_MS);
-    float down = us + keep * (peak.us - us);
+    float down = us + keep * (peak.value - us);
 
     if (step < MEAN_LEAST_STEP)
         step = MEAN_LEAST_STEP;
-    store(&endpoint->peak, us > down ? us : down, now_us);
-    store(&endpoint->mean, mean.us + step * (us - mean.us), now_us);
+    figure_store(&endpoint->peak, us > down ? us : down, now_us);
+    figure_store(&endpoint->mean, mean.value + step * (us - mean.value), now_us);
 }
 
 void balance_answered(struct balance_endpoint *endpoint, uint64_t latency_us, uint64_t now_us)
@@ -137,13 +109,13 @@ void balance_answered(struct balance_endpoint *endpoint, uint64_t latency_us, ui
     if (atomic_load_explicit(&endpoint->failures, memory_order_relaxed) > 0)
         atomic_store_explicit(&endpoint->failures, 0, memory_order_relaxed);
     if (penalty > 0)
-        store(&endpoint->penalty, penalty > PENALTY_LEAST_US ? penalty : 0, now_us);
+        figure_store(&endpoint->penalty, penalty > PENALTY_LEAST_US ? penalty : 0, now_us);
 }
 
 void balance_outrun(struct balance_endpoint *endpoint, uint64_t elapsed_us, uint64_t now_us)
 {
     if (balance_is_known(endpoint) && (float) elapsed_us > balance_peak_us(endpoint, now_us))
-        store(&endpoint->peak, (float) elapsed_us, now_us);
+        figure_store(&endpoint->peak, (float) elapsed_us, now_us);
 }
 
 /* One failure alone may be chance: it costs about what the next answer takes. From the second on the endpoint is out of use,
@@ -162,7 +134,7 @@ void balance_failed(struct balance_endpoint *endpoint, uint64_t now_us)
     float was = balance_penalty_us(endpoint, now_us);
     float penalty = penalty_for(in_a_row, balance_mean_us(endpoint, now_us));
 
-    store(&endpoint->penalty, penalty > was ? penalty : was, now_us);
+    figure_store(&endpoint->penalty, penalty > was ? penalty : was, now_us);
 }
 
 void balance_late(struct balance_endpoint *endpoint, uint64_t waited_us, uint64_t now_us)
@@ -172,5 +144,5 @@ void balance_late(struct balance_endpoint *endpoint, uint64_t waited_us, uint64_
     if (waited > PENALTY_MOST_US)
         waited = PENALTY_MOST_US;
     if (waited > was)
-        store(&endpoint->penalty, waited, now_us);
+        figure_store(&endpoint->penalty, waited, now_us);
 }

@@ -46,4 +46,4 @@ static float score(const struct balancer *balancer, const struct balance_endpoin
     return (float) atomic_load_explicit(&endpoint->active, memory_order_relaxed);
 }
 
-const struct balance_ops balance_least_request = { "least_request", false, make, NULL, pick, drop, score };
+const struct balance_ops balance_least_request = { "least_request", false, make, NULL, pick, drop, score, false };

@@ -145,4 +145,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return at;
 }
 
-const struct balance_ops balance_maglev = { "maglev", true, make, prepare, pick, drop, NULL };
+const struct balance_ops balance_maglev = { "maglev", true, make, prepare, pick, drop, NULL, false };

@@ -22,4 +22,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return balance_view_sample(view, dice);
 }
 
-const struct balance_ops balance_random = { "random", false, make, NULL, pick, drop, NULL };
+const struct balance_ops balance_random = { "random", false, make, NULL, pick, drop, NULL, false };

@@ -245,4 +245,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return ring->points[at].at;
 }
 
-const struct balance_ops balance_ring_hash = { "ring_hash", true, make, prepare, pick, drop, NULL };
+const struct balance_ops balance_ring_hash = { "ring_hash", true, make, prepare, pick, drop, NULL, false };

@@ -55,4 +55,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return at;
 }
 
-const struct balance_ops balance_round_robin = { "round_robin", false, make, NULL, pick, drop, NULL };
+const struct balance_ops balance_round_robin = { "round_robin", false, make, NULL, pick, drop, NULL, false };

@@ -16,7 +16,15 @@ static const struct balance_ops *balance_of(const struct model_cluster *conf)
 
 struct balancer *cluster_make_balancer(const struct model_cluster *conf)
 {
-    const struct balance_conf balance = { conf->policy.ring_min_size, conf->policy.ring_max_size };
+    const struct policy *policy = &conf->policy;
+    const struct balance_conf balance = {
+        .ring_min_size = policy->ring_min_size,
+        .ring_max_size = policy->ring_max_size,
+        .load_blackout_ms = policy->load.blackout_ms,
+        .load_expiration_ms = policy->load.expiration_ms,
+        .load_update_ms = policy->load.update_ms,
+        .shuffle = policy->shuffle,
+    };
 
     return balance_of(conf)->make(&balance);
 }
@@ -42,6 +50,7 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     list_init(&cluster->waiters);
     admission_open(cluster);
     cluster->by_key = balance_of(entry->cluster)->by_key;
+    cluster->by_load = balance_of(entry->cluster)->by_load;
     cluster->rebuild.run = cluster_on_rebuild;
     cluster->sweep.run = cluster_on_sweep;
     shared->limits.max_connections = entry->cluster->policy.breaker.max_connections;
@@ -125,6 +134,7 @@ static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)
     admission_adopt(cluster);
     cluster->shared->limits.max_connections = conf->policy.breaker.max_connections;
     cluster->by_key = balance_of(conf)->by_key;
+    cluster->by_load = balance_of(conf)->by_load;
     zones_outdate(cluster);
 }
 

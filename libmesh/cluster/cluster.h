@@ -122,6 +122,7 @@ struct cluster {
     uint64_t look_us;        /* when time alone changes something; 0: look at once */
     uint32_t isolation_seen; /* the version that its endpoints know of */
     bool by_key;             /* its balancing policy goes by the hint's key */
+    bool by_load;            /* ... by what endpoints report */
     struct net_tls *tls;
     struct admission_gate gate;
     struct list waiters;
@@ -244,6 +245,9 @@ const char *isolation_reason(const struct endpoint *endpoint);
  * this status; no connection, a reset, or no head in time. */
 void endpoint_connected(struct endpoint *endpoint);
 void endpoint_answered(struct endpoint *endpoint, int status);
+/* It said how much it has to do. */
+struct orca_report;
+void endpoint_reported(struct endpoint *endpoint, const struct orca_report *report);
 void endpoint_failed(struct endpoint *endpoint, bool timed_out);
 /* Keeps the struct while somebody points to it. */
 void endpoint_hold(struct endpoint *endpoint);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cluster/checker.h"
+#include "cluster/orca.h"
 #include "cluster/state.h"
 
 /* How often the silence limit follows the latencies. */
@@ -189,6 +190,14 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
         return fault_set(fault, err, "no pool for %s: %s", endpoint->address, error_text(err));
     endpoint->conf = model_cluster_ref(cluster->conf);
     return 0;
+}
+
+void endpoint_reported(struct endpoint *endpoint, const struct orca_report *report)
+{
+    double penalty = endpoint->cluster->conf->policy.load.penalty_percent / 100.0;
+    float weight = balance_load_weight(report->rps, report->eps, orca_utilization(report), penalty);
+
+    balance_reported(&endpoint->stats->balance, weight, loop_now_us(endpoint->cluster->env.loop));
 }
 
 bool endpoint_in_doubt(const struct endpoint *endpoint)

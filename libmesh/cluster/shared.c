@@ -76,6 +76,7 @@ void cluster_stats_put(struct cluster_shared *shared, struct endpoint_stats *sta
     if (atomic_fetch_sub(&stats->refs, 1) == 1) {
         map_remove(&shared->stats, stats->address, strlen(stats->address));
         mem_free(stats->health_why);
+        balance_forget_load(&stats->balance);
         mem_free(stats);
     }
     pthread_mutex_unlock(&shared->lock);

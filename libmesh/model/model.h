@@ -216,6 +216,17 @@ struct policy_health {
     uint32_t interval_ms, timeout_ms, unhealthy_threshold, healthy_threshold;
 };
 
+/* Weights by what endpoints report (ORCA, gRFC A58). */
+struct policy_load {
+    uint32_t blackout_ms;     /* of reports, before they count */
+    uint32_t expiration_ms;   /* without a report */
+    uint32_t update_ms;       /* how often weights are looked at */
+    uint32_t penalty_percent; /* what a failure costs, in requests */
+    const char
+        *metrics; /* utilization, where the application says none: "named_metrics.queue,..."; NULL: the processor.
+                                 Owned by the cluster's strings */
+};
+
 struct policy {
     uint32_t timeout_ms; /* whole request; 0: none */
     uint32_t connect_timeout_ms;
@@ -241,6 +252,8 @@ struct policy {
     const char *balance; /* "adaptive", ... ; owned by the cluster's strings */
     struct policy_hash hash;
     uint64_t ring_min_size, ring_max_size; /* of ring_hash: points */
+    struct policy_load load;               /* of weighted_round_robin */
+    bool shuffle;                          /* of pick_first: each client has an order of its own */
     uint32_t subset_size;                  /* endpoints that one client uses; 0: by the cluster's size */
     uint32_t slow_start_ms;                /* of endpoints that join; 0: off */
 };
@@ -274,9 +287,9 @@ struct model_cluster {
     struct policy policy;
     struct policy_tls tls;
     struct model_subsets *subsets; /* NULL: none. A reference */
-    uint64_t identity; /* hash of everything a connection depends on: TLS, protocol, proxy. A change of it
+    uint64_t identity;             /* hash of everything a connection depends on: TLS, protocol, proxy. A change of it
                                      replaces the connections, other changes keep them */
-    char *strings;     /* where the policy's strings live */
+    char *strings;                 /* where the policy's strings live */
 };
 
 /* Everything but the name is zero. NULL: out of memory. */

@@ -46,7 +46,7 @@ void model_cluster_unref(struct model_cluster *cluster)
 
 /* ---- its texts ---- */
 
-enum { TEXTS = 11 };
+enum { TEXTS = 12 };
 
 static void texts_of(struct model_cluster *cluster, const char **texts[TEXTS])
 {
@@ -54,7 +54,7 @@ static void texts_of(struct model_cluster *cluster, const char **texts[TEXTS])
     const char **all[TEXTS] = {
         &policy->balance,     &policy->hash.header, &policy->spill.zone,          &policy->spill.distances,
         &policy->health.path, &policy->health.host, &policy->health.grpc_service, &cluster->tls.ca,
-        &cluster->tls.cert,   &cluster->tls.key,    &cluster->tls.server_name,
+        &cluster->tls.cert,   &cluster->tls.key,    &cluster->tls.server_name,    &policy->load.metrics,
     };
 
     memcpy(texts, all, sizeof all);

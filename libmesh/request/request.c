@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "request/load.h"
 #include "request/overload.h"
 #include "request/state.h"
 
@@ -379,6 +380,7 @@ void request_attempt_done(struct request *request)
     enum attempt_outcome outcome = again_outcome(request);
 
     overload_hear_trailers(request);
+    load_hear(request);
     if (request->hedge && !again_is_usable(request, request->response)) {
         hedge_hold(request, 0, HTTP_MAYBE, outcome);
         return;

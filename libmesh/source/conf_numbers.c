@@ -199,6 +199,10 @@ void building_fill_numbers(const struct building *b, struct policy *policy)
     policy->ring_max_size = number(b, KEY_BALANCE_RING_MAX_SIZE);
     policy->subset_size = number(b, KEY_BALANCE_SUBSET_SIZE);
     policy->slow_start_ms = number(b, KEY_BALANCE_SLOW_START_MS);
+    policy->load.blackout_ms = number(b, KEY_BALANCE_LOAD_BLACKOUT_MS);
+    policy->load.expiration_ms = number(b, KEY_BALANCE_LOAD_EXPIRATION_MS);
+    policy->load.update_ms = number(b, KEY_BALANCE_LOAD_UPDATE_MS);
+    policy->load.penalty_percent = number(b, KEY_BALANCE_LOAD_PENALTY_PERCENT);
     policy->deadline_headers = deadline_headers(b);
     policy->criticality = (enum policy_criticality) word_index(b, KEY_CRITICALITY);
     fill_retry(b, &policy->retry);

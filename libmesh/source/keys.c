@@ -150,8 +150,9 @@ static const struct key table[KEY_COUNT] = {
 
     /* ---- the cluster ---- */
     WORD(BALANCE_POLICY, POLICY, "balance.policy", "adaptive",
-        "adaptive,least_request,round_robin,random,ring_hash,maglev",
-        "How an endpoint is chosen. `ring_hash`, `maglev`: the same hash goes to the same endpoint, as Envoy does it."),
+        "adaptive,least_request,round_robin,random,ring_hash,maglev,pick_first,weighted_round_robin",
+        "How an endpoint is chosen. `ring_hash`, `maglev`: the same hash goes to the same endpoint, as Envoy does it. `pick_first`: "
+        "the first one while it is well. `weighted_round_robin`: by what endpoints report of their load (ORCA)."),
     OTHER(BALANCE_HASH_ON, POLICY, HASH_ON, "balance.hash_on", "key",
         "What `ring_hash` and `maglev` go by: the request's `hash_key`, its path, or a header. Without it: any endpoint."),
     NUMBER(BALANCE_RING_MIN_SIZE, POLICY, "balance.ring_min_size", "1024", 1, 8388608, "points",
@@ -163,6 +164,15 @@ static const struct key table[KEY_COUNT] = {
         "and of any more."),
     NUMBER(BALANCE_SLOW_START_MS, POLICY, "balance.slow_start_ms", "0", 0, MINUTES(60), "ms",
         "An endpoint that joins a service in use gets its full share after so long. 0: at once."),
+
+    NUMBER(BALANCE_LOAD_BLACKOUT_MS, POLICY, "balance.load_blackout_ms", "10000", 0, DAY_MS, "ms",
+        "`weighted_round_robin`: how long an endpoint has reported before its reports count."),
+    NUMBER(BALANCE_LOAD_EXPIRATION_MS, POLICY, "balance.load_expiration_ms", "180000", 1, DAY_MS, "ms",
+        "`weighted_round_robin`: an endpoint that has not reported for so long has no weight of its own."),
+    NUMBER(BALANCE_LOAD_UPDATE_MS, POLICY, "balance.load_update_ms", "1000", 100, DAY_MS, "ms",
+        "`weighted_round_robin`: how often weights are looked at."),
+    NUMBER(BALANCE_LOAD_PENALTY_PERCENT, POLICY, "balance.load_penalty_percent", "100", 0, 1000000, "percent",
+        "`weighted_round_robin`: what a failure costs an endpoint's weight, of what a request does."),
 
     /* ---- zones ---- */
     OTHER(SPILL_ZONES, POLICY, SWITCH, "spill.zones", "on",

@@ -33,4 +33,4 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     return score(view->endpoints[b], hint->now_us) < score(view->endpoints[a], hint->now_us) ? b : a;
 }
 
-const struct balance_ops sim_peak_ewma = { "peak_ewma", false, make, NULL, pick, drop, NULL };
+const struct balance_ops sim_peak_ewma = { "peak_ewma", false, make, NULL, pick, drop, NULL, false };

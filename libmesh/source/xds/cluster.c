@@ -178,6 +178,7 @@ static void close_all(struct cluster_reader *reader)
     for (size_t i = 0; i < reader->n_opened; i++)
         wire_free(reader->opened[i]);
     mem_free(reader->opened);
+    buf_free(&reader->metrics);
 }
 
 int32_t xds_cluster_read(const uint8_t *bytes, size_t len, const struct xds_cluster_env *env, struct xds_cluster **out,

@@ -21,6 +21,7 @@ struct cluster_reader {
     struct policy *policy;      /* of it */
     ProtobufCMessage **opened;  /* what stood in an Any */
     size_t n_opened;
+    struct buf metrics;      /* policy->load.metrics, while it is made */
     bool secure;             /* TLS */
     bool checks_sni;         /* the certificate must be for the name that was sent */
     bool names_endpoint;     /* auto_host_sni */

@@ -2,7 +2,8 @@
 /* The simple policies, and keeping retries off what was tried, whatever the policy. */
 #include "unit/balance/crowd.h"
 
-static const char *const all[] = { "adaptive", "least_request", "round_robin", "random", "ring_hash", "maglev" };
+static const char *const all[] = { "adaptive",  "least_request", "round_robin", "random",
+                                   "ring_hash", "maglev",        "pick_first",  "weighted_round_robin" };
 
 static void test_names(void **state)
 {

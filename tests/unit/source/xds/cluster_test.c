@@ -191,6 +191,11 @@ static void the_balancing_policy(void **state)
         { "load_balancing_policy { " POLICY("round_robin.v3.RoundRobin",
                                             "locality_lb_config { locality_weighted_lb_config { } }") " } ",
           "round_robin", true },
+        { "load_balancing_policy { " POLICY("pick_first.v3.PickFirst", "shuffle_address_list: true") " }", "pick_first",
+          false },
+        { "load_balancing_policy { " POLICY("client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin",
+                                            "") " }",
+          "weighted_round_robin", false },
         /* the locality settings of the list hold */
         { "common_lb_config { locality_weighted_lb_config { } } load_balancing_policy { " POLICY(
               "round_robin.v3.RoundRobin", "") " } ",
@@ -251,6 +256,41 @@ static void numbers_of_balancing(void **state)
               "least_request_lb_config.slow_start_config.aggression: shares grow evenly, as with 1.0");
     assert_int_equal(cluster->conf->policy.slow_start_ms, 30000);
     xds_cluster_unref(cluster);
+}
+
+static void numbers_of_load_reports(void **state)
+{
+    struct xds_cluster *cluster = lists(
+        EDS
+        "load_balancing_policy { " POLICY("client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin",
+                                          "enable_oob_load_report { value: true } blackout_period { seconds: 1 } "
+                                          "weight_expiration_period { seconds: 2 } "
+                                          "weight_update_period { nanos: 1 } error_utilization_penalty { value: 2.5 } "
+                                          "metric_names_for_computing_utilization: \"named_metrics.a\" "
+                                          "metric_names_for_computing_utilization: \"utilization.b\"") " }",
+        "load_balancing_policy.policies[0].enable_oob_load_report: reports are taken from answers");
+    const struct policy_load *load = &cluster->conf->policy.load;
+
+    (void) state;
+    assert_int_equal(load->blackout_ms, 1000);
+    assert_int_equal(load->expiration_ms, 2000);
+    assert_int_equal(load->update_ms, 100);
+    assert_int_equal(load->penalty_percent, 250);
+    assert_string_equal(load->metrics, "named_metrics.a,utilization.b");
+    xds_cluster_unref(cluster);
+
+    cluster = accepted(EDS "load_balancing_policy { " POLICY(
+        "client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin", "") " }");
+    load = &cluster->conf->policy.load;
+    assert_int_equal(load->blackout_ms, 10000);
+    assert_int_equal(load->expiration_ms, 180000);
+    assert_int_equal(load->update_ms, 1000);
+    assert_int_equal(load->penalty_percent, 100);
+    assert_null(load->metrics);
+    xds_cluster_unref(cluster);
+    refuses(EDS "load_balancing_policy { " POLICY("client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin",
+                                                  "error_utilization_penalty { value: -1 }") " }",
+            "load_balancing_policy.policies[0].error_utilization_penalty: -1 is not from 0 to 10000");
 }
 
 static void wrong_balancing(void **state)
@@ -564,6 +604,7 @@ int main(void)
         CLUSTER_TEST(the_balancing_policy),
         CLUSTER_TEST(who_runs_the_client_has_the_last_word),
         CLUSTER_TEST(numbers_of_balancing),
+        CLUSTER_TEST(numbers_of_load_reports),
         CLUSTER_TEST(wrong_balancing),
         CLUSTER_TEST(limits_by_priority),
         CLUSTER_TEST(retries_at_once),
