@@ -73,7 +73,7 @@ static int32_t types_of(struct reading *reading, const Tls__SubjectAltNameMatche
 
 static int32_t read_typed_one(struct reading *reading, const Tls__SubjectAltNameMatcher *matcher, struct peer_name *to)
 {
-    uint32_t types;
+    uint32_t types = 0;
     int32_t err = types_of(reading, matcher, &types);
 
     if (err)
