@@ -431,7 +431,7 @@ const ProtobufCMessageDescriptor core__self_config_source__descriptor =
   (ProtobufCMessageInit) core__self_config_source__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor core__config_source__field_descriptors[3] =
+static const ProtobufCFieldDescriptor core__config_source__field_descriptors[4] =
 {
   {
     "ads",
@@ -469,16 +469,29 @@ static const ProtobufCFieldDescriptor core__config_source__field_descriptors[3] 
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "resource_api_version",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Core__ConfigSource, resource_api_version),
+    &core__api_version__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned core__config_source__field_indices_by_name[] = {
   0,   /* field[0] = ads */
   1,   /* field[1] = initial_fetch_timeout */
+  3,   /* field[3] = resource_api_version */
   2,   /* field[2] = self */
 };
 static const ProtobufCIntRange core__config_source__number_ranges[1 + 1] =
 {
   { 3, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor core__config_source__descriptor =
 {
@@ -488,7 +501,7 @@ const ProtobufCMessageDescriptor core__config_source__descriptor =
   "Core__ConfigSource",
   "envoy.config.core.v3",
   sizeof(Core__ConfigSource),
-  3,
+  4,
   core__config_source__field_descriptors,
   core__config_source__field_indices_by_name,
   1,  core__config_source__number_ranges,
@@ -1814,6 +1827,36 @@ const ProtobufCMessageDescriptor core__http2_protocol_options__descriptor =
   2,  core__http2_protocol_options__number_ranges,
   (ProtobufCMessageInit) core__http2_protocol_options__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue core__api_version__enum_values_by_number[3] =
+{
+  { "AUTO", "CORE__API_VERSION__AUTO", 0 },
+  { "V2", "CORE__API_VERSION__V2", 1 },
+  { "V3", "CORE__API_VERSION__V3", 2 },
+};
+static const ProtobufCIntRange core__api_version__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex core__api_version__enum_values_by_name[3] =
+{
+  { "AUTO", 0 },
+  { "V2", 1 },
+  { "V3", 2 },
+};
+const ProtobufCEnumDescriptor core__api_version__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "envoy.config.core.v3.ApiVersion",
+  "ApiVersion",
+  "Core__ApiVersion",
+  "envoy.config.core.v3",
+  3,
+  core__api_version__enum_values_by_number,
+  3,
+  core__api_version__enum_values_by_name,
+  1,
+  core__api_version__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue core__routing_priority__enum_values_by_number[2] =
 {

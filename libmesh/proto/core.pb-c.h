@@ -64,6 +64,15 @@ typedef enum _Core__HeaderValueOption__HeaderAppendAction {
   CORE__HEADER_VALUE_OPTION__HEADER_APPEND_ACTION__OVERWRITE_IF_EXISTS = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CORE__HEADER_VALUE_OPTION__HEADER_APPEND_ACTION)
 } Core__HeaderValueOption__HeaderAppendAction;
+/*
+ * ads and self mean the stream that the resource came on; everything else is refused.
+ */
+typedef enum _Core__ApiVersion {
+  CORE__API_VERSION__AUTO = 0,
+  CORE__API_VERSION__V2 = 1,
+  CORE__API_VERSION__V3 = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CORE__API_VERSION)
+} Core__ApiVersion;
 typedef enum _Core__RoutingPriority {
   CORE__ROUTING_PRIORITY__DEFAULT = 0,
   /*
@@ -203,12 +212,13 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CORE__CONFIG_SOURCE__CONFIG_SOURCE_SPECIFIER__CASE)
 } Core__ConfigSource__ConfigSourceSpecifierCase;
 
-/*
- * ads and self mean the stream that the resource came on; everything else is refused.
- */
 struct  Core__ConfigSource
 {
   ProtobufCMessage base;
+  /*
+   * not looked at: whatever it says, resources are v3
+   */
+  Core__ApiVersion resource_api_version;
   /*
    * how long a cluster waits for its endpoints; default 15 s, 0: for ever
    */
@@ -221,7 +231,7 @@ struct  Core__ConfigSource
 };
 #define CORE__CONFIG_SOURCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&core__config_source__descriptor) \
-    , NULL, CORE__CONFIG_SOURCE__CONFIG_SOURCE_SPECIFIER__NOT_SET, {0} }
+    , CORE__API_VERSION__AUTO, NULL, CORE__CONFIG_SOURCE__CONFIG_SOURCE_SPECIFIER__NOT_SET, {0} }
 
 
 struct  Core__TypedExtensionConfig
@@ -776,6 +786,7 @@ typedef void (*Core__Http2ProtocolOptions_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    core__api_version__descriptor;
 extern const ProtobufCEnumDescriptor    core__routing_priority__descriptor;
 extern const ProtobufCEnumDescriptor    core__health_status__descriptor;
 extern const ProtobufCEnumDescriptor    core__request_method__descriptor;

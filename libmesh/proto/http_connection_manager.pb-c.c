@@ -155,8 +155,20 @@ const ProtobufCMessageDescriptor hcm__http_filter__descriptor =
   (ProtobufCMessageInit) hcm__http_filter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hcm__http_connection_manager__field_descriptors[5] =
+static const ProtobufCFieldDescriptor hcm__http_connection_manager__field_descriptors[6] =
 {
+  {
+    "stat_prefix",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hcm__HttpConnectionManager, stat_prefix),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
   {
     "rds",
     3,
@@ -219,18 +231,19 @@ static const ProtobufCFieldDescriptor hcm__http_connection_manager__field_descri
   },
 };
 static const unsigned hcm__http_connection_manager__field_indices_by_name[] = {
-  4,   /* field[4] = common_http_protocol_options */
-  2,   /* field[2] = http_filters */
-  0,   /* field[0] = rds */
-  1,   /* field[1] = route_config */
-  3,   /* field[3] = stream_idle_timeout */
+  5,   /* field[5] = common_http_protocol_options */
+  3,   /* field[3] = http_filters */
+  1,   /* field[1] = rds */
+  2,   /* field[2] = route_config */
+  0,   /* field[0] = stat_prefix */
+  4,   /* field[4] = stream_idle_timeout */
 };
 static const ProtobufCIntRange hcm__http_connection_manager__number_ranges[3 + 1] =
 {
-  { 3, 0 },
-  { 24, 3 },
-  { 35, 4 },
-  { 0, 5 }
+  { 2, 0 },
+  { 24, 4 },
+  { 35, 5 },
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor hcm__http_connection_manager__descriptor =
 {
@@ -240,7 +253,7 @@ const ProtobufCMessageDescriptor hcm__http_connection_manager__descriptor =
   "Hcm__HttpConnectionManager",
   "envoy.extensions.filters.network.http_connection_manager.v3",
   sizeof(Hcm__HttpConnectionManager),
-  5,
+  6,
   hcm__http_connection_manager__field_descriptors,
   hcm__http_connection_manager__field_indices_by_name,
   3,  hcm__http_connection_manager__number_ranges,

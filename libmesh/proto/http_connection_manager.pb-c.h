@@ -84,6 +84,10 @@ struct  Hcm__HttpConnectionManager
 {
   ProtobufCMessage base;
   /*
+   * not looked at: a name for figures of a listener, of which a client has none
+   */
+  char *stat_prefix;
+  /*
    * in order; the last one is the router
    */
   size_t n_http_filters;
@@ -104,7 +108,7 @@ struct  Hcm__HttpConnectionManager
 };
 #define HCM__HTTP_CONNECTION_MANAGER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hcm__http_connection_manager__descriptor) \
-    , 0,NULL, NULL, NULL, HCM__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER__NOT_SET, {0} }
+    , (char *)protobuf_c_empty_string, 0,NULL, NULL, NULL, HCM__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER__NOT_SET, {0} }
 
 
 /* Hcm__Rds methods */

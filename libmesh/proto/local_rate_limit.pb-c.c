@@ -13,8 +13,20 @@ void   local_rate_limit__local_rate_limit__init
   static const LocalRateLimit__LocalRateLimit init_value = LOCAL_RATE_LIMIT__LOCAL_RATE_LIMIT__INIT;
   *message = init_value;
 }
-static const ProtobufCFieldDescriptor local_rate_limit__local_rate_limit__field_descriptors[4] =
+static const ProtobufCFieldDescriptor local_rate_limit__local_rate_limit__field_descriptors[5] =
 {
+  {
+    "stat_prefix",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(LocalRateLimit__LocalRateLimit, stat_prefix),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
   {
     "status",
     2,
@@ -65,15 +77,16 @@ static const ProtobufCFieldDescriptor local_rate_limit__local_rate_limit__field_
   },
 };
 static const unsigned local_rate_limit__local_rate_limit__field_indices_by_name[] = {
-  2,   /* field[2] = filter_enabled */
-  3,   /* field[3] = filter_enforced */
-  0,   /* field[0] = status */
-  1,   /* field[1] = token_bucket */
+  3,   /* field[3] = filter_enabled */
+  4,   /* field[4] = filter_enforced */
+  0,   /* field[0] = stat_prefix */
+  1,   /* field[1] = status */
+  2,   /* field[2] = token_bucket */
 };
 static const ProtobufCIntRange local_rate_limit__local_rate_limit__number_ranges[1 + 1] =
 {
-  { 2, 0 },
-  { 0, 4 }
+  { 1, 0 },
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor local_rate_limit__local_rate_limit__descriptor =
 {
@@ -83,7 +96,7 @@ const ProtobufCMessageDescriptor local_rate_limit__local_rate_limit__descriptor 
   "LocalRateLimit__LocalRateLimit",
   "envoy.extensions.filters.http.local_ratelimit.v3",
   sizeof(LocalRateLimit__LocalRateLimit),
-  4,
+  5,
   local_rate_limit__local_rate_limit__field_descriptors,
   local_rate_limit__local_rate_limit__field_indices_by_name,
   1,  local_rate_limit__local_rate_limit__number_ranges,

@@ -28,6 +28,10 @@ typedef struct LocalRateLimit__LocalRateLimit LocalRateLimit__LocalRateLimit;
 struct  LocalRateLimit__LocalRateLimit
 {
   ProtobufCMessage base;
+  /*
+   * not looked at, as that of HttpConnectionManager
+   */
+  char *stat_prefix;
   Type__HttpStatus *status;
   /*
    * absent: no limit
@@ -44,7 +48,7 @@ struct  LocalRateLimit__LocalRateLimit
 };
 #define LOCAL_RATE_LIMIT__LOCAL_RATE_LIMIT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&local_rate_limit__local_rate_limit__descriptor) \
-    , NULL, NULL, NULL, NULL }
+    , (char *)protobuf_c_empty_string, NULL, NULL, NULL, NULL }
 
 
 /* LocalRateLimit__LocalRateLimit methods */
