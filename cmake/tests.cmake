@@ -52,15 +52,20 @@ foreach(ring unit component sim)
   add_custom_target(${ring} DEPENDS ${targets})
 endforeach()
 
-# Programs that tests/system runs against real servers; they link the library as a stranger would.
-file(GLOB system_sources CONFIGURE_DEPENDS tests/system/programs/*.c)
-foreach(source ${system_sources})
-  cmake_path(GET source STEM name)
-  add_executable(system_${name} ${source})
-  target_link_libraries(system_${name} PRIVATE mesh PkgConfig::JANSSON Threads::Threads)
-  set_target_properties(system_${name} PROPERTIES OUTPUT_NAME ${name}
-                                                  RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/system)
-endforeach()
+# Programs that tests/system runs against real servers; they link the library as a stranger would. Those in inside/ ask its
+# parts.
+function(system_programs folder library)
+  file(GLOB sources CONFIGURE_DEPENDS tests/system/${folder}/*.c)
+  foreach(source ${sources})
+    cmake_path(GET source STEM name)
+    add_executable(system_${name} ${source})
+    target_link_libraries(system_${name} PRIVATE ${library} PkgConfig::JANSSON Threads::Threads)
+    set_target_properties(system_${name} PROPERTIES OUTPUT_NAME ${name}
+                                                    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/system)
+  endforeach()
+endfunction()
+system_programs(programs mesh)
+system_programs(inside mesh_internal)
 
 # What others get: the library installed into a prefix of its own, then found, linked and run.
 if(NOT MESH_SANITIZE AND NOT MESH_COVERAGE)

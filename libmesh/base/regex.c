@@ -259,16 +259,16 @@ static int count_steps(pcre2_callout_block *block, void *user)
 }
 
 static bool append_substitution(struct buf *out, const char *substitution, const char *text, const PCRE2_SIZE *groups,
-                                uint32_t n_groups)
+                                size_t n_groups)
 {
     bool done = true;
 
     for (const char *at = substitution; *at && done; at++) {
-        uint32_t group = at[0] == '\\' && at[1] != '\\' ? (uint32_t) (at[1] - '0') : UINT32_MAX;
+        size_t group = at[0] == '\\' && at[1] != '\\' ? (size_t) (at[1] - '0') : SIZE_MAX;
 
         if (*at == '\\')
             at++;
-        if (group == UINT32_MAX)
+        if (group == SIZE_MAX)
             done = buf_append(out, at, 1);
         else if (group < n_groups && groups[2 * group] != PCRE2_UNSET)
             done = buf_append(out, text + groups[2 * group], groups[2 * group + 1] - groups[2 * group]);
@@ -289,7 +289,7 @@ static int32_t replace_all(struct replacing *replacing, const char *text, size_t
                            struct buf *out)
 {
     const PCRE2_SIZE *groups = pcre2_get_ovector_pointer(replacing->data);
-    uint32_t n_groups = pcre2_get_ovector_count(replacing->data);
+    size_t n_groups = pcre2_get_ovector_count(replacing->data);
     size_t last_end = SIZE_MAX, at = 0;
     bool room = true;
 

@@ -71,14 +71,56 @@ bool route_text_matches(const struct match_text *match, const char *text, size_t
 
 /* ---- the path ---- */
 
-size_t route_path_length(const char *path, bool ignore_parameters)
+size_t route_path_length(const char *path)
 {
-    return strcspn(path, ignore_parameters ? ";?#" : "?#");
+    return strcspn(path, "?#");
 }
 
-bool route_path_matches(const struct match_text *match, const char *path, bool ignore_parameters)
+/* Of each segment what stands before ";" (Envoy since 1.40; before, parameters ended the path). */
+static bool strip(struct buf *out, const char *path, size_t len)
 {
-    return route_text_matches(match, path, route_path_length(path, ignore_parameters));
+    const char *end = path + len;
+    bool done = true;
+
+    while (path < end && done) {
+        size_t kept = strcspn(path, ";");
+
+        if (kept > (size_t) (end - path))
+            kept = (size_t) (end - path);
+        done = buf_append(out, path, kept);
+        path += kept;
+        path += strcspn(path, "/?#");
+    }
+    return done;
+}
+
+bool route_path_begin(struct route_path *path, const char *whole, bool ignore_parameters)
+{
+    bool done = true;
+
+    buf_lend(&path->stripped, path->room, sizeof path->room);
+    path->text = whole;
+    path->len = route_path_length(whole);
+    if (ignore_parameters && memchr(whole, ';', path->len)) {
+        done = strip(&path->stripped, whole, path->len);
+        path->text = (const char *) buf_bytes(&path->stripped);
+        path->len = buf_len(&path->stripped);
+    }
+    return done;
+}
+
+void route_path_end(struct route_path *path)
+{
+    buf_free(&path->stripped);
+}
+
+bool route_path_matches(const struct match_text *match, const char *whole, bool ignore_parameters)
+{
+    struct route_path path;
+    bool matches = route_path_begin(&path, whole, ignore_parameters) && route_text_matches(match, path.text, path.len);
+
+    route_path_end(&path);
+    return matches;
 }
 
 /* ---- headers ---- */
@@ -121,45 +163,34 @@ const char *route_header(const struct route_request *request, const char *name)
     return value ? value : route_header_next(request->headers, request->n_headers, name, &at);
 }
 
-/* Several values count as one, with commas between. */
-static bool joined_matches(const struct match_text *match, const char *first, const struct mesh_header *headers,
-                           size_t n, const char *name, size_t at)
+/* Of several values one is enough (Envoy since 1.39; joined by commas, one more value could hide another). */
+static bool any_value_matches(const struct match_header *match, const struct mesh_header *headers, size_t n, bool *any)
 {
-    struct buf joined = { 0 };
-    bool done = buf_append_text(&joined, first);
-    const char *more;
+    bool matches = false;
+    size_t at = 0;
+    const char *value;
 
-    while (done && (more = route_header_next(headers, n, name, &at)))
-        done = buf_append(&joined, ",", 1) && buf_append_text(&joined, more);
-    done = done && route_text_matches(match, (const char *) buf_bytes(&joined), buf_len(&joined));
-    buf_free(&joined);
-    return done;
-}
-
-static bool value_matches(const struct match_header *match, const char *value, const struct mesh_header *headers,
-                          size_t n, size_t at)
-{
-    size_t behind = at;
-
-    if (at < n && route_header_next(headers, n, match->name, &behind))
-        return joined_matches(&match->value, value, headers, n, match->name, at);
-    return route_text_matches(&match->value, value, strlen(value));
+    while (!matches && (value = route_header_next(headers, n, match->name, &at))) {
+        *any = true;
+        matches = route_text_matches(&match->value, value, strlen(value));
+    }
+    return matches;
 }
 
 /* A missing header matches nothing, inverted or not, but where its presence is the question. */
 bool route_header_matches(const struct match_header *match, const struct route_request *request,
                           const struct mesh_header *headers, size_t n)
 {
-    const char *value = request ? route_header_pseudo(request, match->name) : NULL;
-    size_t at = value ? n : 0;
+    const char *pseudo = request ? route_header_pseudo(request, match->name) : NULL;
+    bool any = pseudo != NULL;
+    bool matches =
+        pseudo ? route_text_matches(&match->value, pseudo, strlen(pseudo)) : any_value_matches(match, headers, n, &any);
 
-    if (!value)
-        value = route_header_next(headers, n, match->name, &at);
-    if (!value && match->missing_is_empty)
-        value = "";
-    if (!value)
+    if (!any && match->missing_is_empty)
+        return route_text_matches(&match->value, "", 0) != match->invert;
+    if (!any)
         return match->value.kind == MATCH_PRESENT && match->invert;
-    return value_matches(match, value, headers, n, at) != match->invert;
+    return matches != match->invert;
 }
 
 static bool headers_match(const struct route *route, const struct route_request *request)

@@ -6,8 +6,19 @@
 #include "route/route.h"
 
 bool route_text_matches(const struct match_text *match, const char *text, size_t len);
-/* Bytes of the path before query and fragment and, if wanted, before ";". */
-size_t route_path_length(const char *path, bool ignore_parameters);
+/* Bytes of the path before query and fragment. */
+size_t route_path_length(const char *path);
+
+/* What of a path is looked at: borrowed, unless there are parameters to be left out. */
+struct route_path {
+    const char *text;
+    size_t len;
+    struct buf stripped;
+    char room[512];
+};
+/* False: out of memory. route_path_end() in any case. */
+bool route_path_begin(struct route_path *path, const char *whole, bool ignore_parameters);
+void route_path_end(struct route_path *path);
 /* All that `route` asks for but the path. */
 bool route_rest_matches(const struct route *route, const struct route_request *request);
 

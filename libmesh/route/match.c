@@ -8,15 +8,14 @@
 /* ---- the route ---- */
 
 struct looking {
-    const struct model_routes *routes;
     const struct route_host *host;
     const struct route_request *request;
-    size_t path_len; /* without the query, ... */
+    struct route_path path;
 };
 
 static bool matches(const struct looking *looking, const struct route *route)
 {
-    return route_text_matches(&route->path, looking->request->path, looking->path_len) &&
+    return route_text_matches(&route->path, looking->path.text, looking->path.len) &&
            route_rest_matches(route, looking->request);
 }
 
@@ -32,7 +31,7 @@ static const struct route *first_of_all(const struct looking *looking)
 static size_t first_exact(const struct looking *looking)
 {
     const struct route_host *host = looking->host;
-    const struct route *route = map_get(&host->exact, looking->request->path, looking->path_len);
+    const struct route *route = map_get(&host->exact, looking->path.text, looking->path.len);
 
     while (route && !route_rest_matches(route, looking->request)) {
         uint32_t next = host->same_path[route - host->routes];
@@ -54,13 +53,17 @@ static const struct route *first_indexed(const struct looking *looking)
     return exact < host->n_routes ? &host->routes[exact] : NULL;
 }
 
-static const struct route *find_route(const struct model_routes *routes, const struct route_host *host,
-                                      const struct route_request *request)
+static int32_t find_route(struct route_choice *choice, const struct route_request *request)
 {
-    struct looking looking = { routes, host, request,
-                               route_path_length(request->path, routes->ignore_path_parameters) };
+    struct looking looking;
+    bool done = route_path_begin(&looking.path, request->path, choice->routes->ignore_path_parameters);
 
-    return host->others ? first_indexed(&looking) : first_of_all(&looking);
+    looking.host = choice->host;
+    looking.request = request;
+    if (done)
+        choice->route = choice->host->others ? first_indexed(&looking) : first_of_all(&looking);
+    route_path_end(&looking.path);
+    return done ? 0 : MESH_ERR_NOMEM;
 }
 
 /* ---- the target ---- */
@@ -126,7 +129,8 @@ static int32_t match_routes(const struct model_snapshot *snapshot, const struct 
         known.authority = routes->authority;
     if (!out->host)
         return no_route(request, fault, "the control plane has no virtual host for it");
-    out->route = find_route(routes, out->host, &known);
+    if (find_route(out, &known))
+        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
     if (!out->route)
         return no_route(request, fault, "none of the control plane's routes matches");
     if (out->route->action != ROUTE_FORWARD)

@@ -60,7 +60,7 @@ static int32_t put_replaced(struct making *making, const struct regex_rewrite *r
 /* Bytes that the route's own path matched: those that a prefix takes the place of. */
 static size_t matched(const struct route *route, const char *path)
 {
-    size_t whole = route_path_length(path, false);
+    size_t whole = route_path_length(path);
 
     return route->path.kind != MATCH_REGEX && route->path.len < whole ? route->path.len : whole;
 }
@@ -75,7 +75,7 @@ static int32_t rewrite_path(const struct route *route, const char *prefix, const
     if (prefix && *prefix) {
         put_text(making, prefix);
     } else {
-        replaced = route_path_length(path, false);
+        replaced = route_path_length(path);
         err = put_replaced(making, rewrite, path, replaced);
     }
     if (!err)
@@ -113,7 +113,7 @@ int32_t route_rewrite_host(const struct route_choice *choice, const struct route
     if (!host && route->host_header)
         host = route_header(request, route->host_header);
     if (!host && route->host_path_rewrite.regex) {
-        err = put_replaced(&making, &route->host_path_rewrite, request->path, route_path_length(request->path, false));
+        err = put_replaced(&making, &route->host_path_rewrite, request->path, route_path_length(request->path));
         return err ? err : finish(&making, out);
     }
     if ((!host || !*host) && choice->target)

@@ -83,8 +83,8 @@ static int32_t entry_changes(struct routes_reader *reader, const Route__Weighted
     struct routes_changes own, all;
     int32_t err = routes_changes(reader, &lists, &own);
 
-    if (!err)
-        err = routes_join_changes(reader, &own, changes, &all);
+    if (!err) /* an entry's own come first whoever is to win, in Envoy too */
+        err = routes_append_changes(reader, &own, changes, &all);
     if (err)
         return err;
     out->request_changes = all.request;

@@ -182,6 +182,21 @@ static int32_t read_additions(struct routes_reader *reader, const struct change_
     return err;
 }
 
+/* As Envoy does them: what is overwritten, then what is added. */
+static void overwrites_first(struct header_change *changes, size_t n)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct header_change one = changes[i];
+
+        if (one.action != HEADER_OVERWRITE && one.action != HEADER_OVERWRITE_IF_EXISTS)
+            continue;
+        memmove(&changes[at + 1], &changes[at], (i - at) * sizeof *changes);
+        changes[at++] = one;
+    }
+}
+
 static int32_t check_length(struct routes_reader *reader, const char *field, size_t n)
 {
     if (n > LIST_MOST)
@@ -193,6 +208,7 @@ static int32_t check_length(struct routes_reader *reader, const char *field, siz
 static int32_t read_list(struct routes_reader *reader, const struct change_list *list, struct header_changes *out)
 {
     int32_t err = check_length(reader, list->add_field, list->n_add);
+    size_t n_removals;
 
     if (!err)
         err = check_length(reader, list->remove_field, list->n_remove);
@@ -202,7 +218,11 @@ static int32_t read_list(struct routes_reader *reader, const struct change_list 
     if (!out->items)
         return MESH_ERR_NOMEM;
     err = read_removals(reader, list, out);
-    return err ? err : read_additions(reader, list, out);
+    n_removals = out->n;
+    if (!err)
+        err = read_additions(reader, list, out);
+    overwrites_first(out->items + n_removals, out->n - n_removals);
+    return err;
 }
 
 int32_t routes_changes(struct routes_reader *reader, const struct routes_change_lists *lists,
@@ -254,12 +274,9 @@ static int32_t join(struct routes_reader *reader, const struct header_changes *f
     return 0;
 }
 
-/* The last word is the outer level's, unless the most specific one is to have it. */
-int32_t routes_join_changes(struct routes_reader *reader, const struct routes_changes *inner,
-                            const struct routes_changes *outer, struct routes_changes *out)
+int32_t routes_append_changes(struct routes_reader *reader, const struct routes_changes *first,
+                              const struct routes_changes *second, struct routes_changes *out)
 {
-    const struct routes_changes *first = reader->most_specific_wins ? outer : inner;
-    const struct routes_changes *second = reader->most_specific_wins ? inner : outer;
     struct routes_changes joined;
     int32_t err = join(reader, &first->request, &second->request, &joined.request);
 
@@ -268,4 +285,12 @@ int32_t routes_join_changes(struct routes_reader *reader, const struct routes_ch
     if (!err)
         *out = joined;
     return err;
+}
+
+/* The last word is the outer level's, unless the most specific one is to have it. */
+int32_t routes_join_changes(struct routes_reader *reader, const struct routes_changes *inner,
+                            const struct routes_changes *outer, struct routes_changes *out)
+{
+    return reader->most_specific_wins ? routes_append_changes(reader, outer, inner, out)
+                                      : routes_append_changes(reader, inner, outer, out);
 }

@@ -109,6 +109,8 @@ struct routes_change_lists {
 int32_t routes_changes(struct routes_reader *reader, const struct routes_change_lists *lists,
                        struct routes_changes *out);
 /* One after the other, as most_specific_wins says; `inner` is the more specific one. */
+int32_t routes_append_changes(struct routes_reader *reader, const struct routes_changes *first,
+                              const struct routes_changes *second, struct routes_changes *out);
 int32_t routes_join_changes(struct routes_reader *reader, const struct routes_changes *inner,
                             const struct routes_changes *outer, struct routes_changes *out);
 /* Takes %COMMAND(...)% apart. routes_value.c */

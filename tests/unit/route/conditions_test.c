@@ -40,6 +40,10 @@ static void paths(void **state)
         { MATCH_EXACT, false, false, "/users", "/users;v=1", false },
         { MATCH_EXACT, false, true, "/users", "/users;v=1?q", true },
         { MATCH_EXACT, false, true, "/users", "/users?a;b", true },
+        { MATCH_EXACT, false, true, "/users/42", "/users;v=1;w/42;x=/", false },
+        { MATCH_EXACT, false, true, "/users/42", "/users;v=1;w/42;x?/", true },
+        { MATCH_EXACT, false, true, "/users/", "/users;/", true },
+        { MATCH_EXACT, false, true, "/a", "/a;b#;c/d", true },
         { MATCH_PREFIX, false, false, "/", "/", true },
         { MATCH_PREFIX, false, false, "/", "*", false },
         { MATCH_PREFIX, false, false, "", "*", true },
@@ -119,8 +123,10 @@ static void headers(void **state)
         { "x-one", MATCH_CONTAINS, "", .matches = true },
         { "x-one", MATCH_PRESENT, NULL, .matches = true },
         { "x-one", MATCH_PRESENT, NULL, .invert = true, .matches = false },
-        { "x-many", MATCH_EXACT, "a,b,c", .matches = true },
-        { "x-many", MATCH_EXACT, "a", .matches = false },
+        { "x-many", MATCH_EXACT, "a,b,c", .matches = false },
+        { "x-many", MATCH_EXACT, "c", .matches = true }, /* one of them is enough */
+        { "x-many", MATCH_EXACT, "c", .invert = true, .matches = false },
+        { "x-many", MATCH_EXACT, "d", .invert = true, .matches = true },
         { "x-many", MATCH_CONTAINS, "b", .matches = true },
         { "x-empty", MATCH_EXACT, "", .matches = true },
         { "x-empty", MATCH_PRESENT, NULL, .matches = true },
@@ -203,7 +209,7 @@ static void numbers_in_headers(void **state)
 
 static void headers_by_regex(void **state)
 {
-    struct match_header match = { .name = "x-many", .value = regex_match("[a-c](,[a-c])+") };
+    struct match_header match = { .name = "x-many", .value = regex_match("[bc]") };
 
     (void) state;
     expect(&match, true, 0);
@@ -226,25 +232,6 @@ static void headers_of_answers(void **state)
     assert_true(route_header_matches(&match, NULL, answer, COUNT_OF(answer)));
     match.name = ":path";
     assert_false(route_header_matches(&match, NULL, answer, COUNT_OF(answer)));
-}
-
-static bool join(void)
-{
-    struct match_header match = { .name = "x-many", .value = text_match(MATCH_EXACT, "a,b,c") };
-
-    return route_header_matches(&match, &request, sent, COUNT_OF(sent));
-}
-
-static void without_memory_joined_headers_do_not_match(void **state)
-{
-    int64_t live;
-
-    (void) state;
-    mem_watch(1, true);
-    assert_false(join());
-    assert_true(mem_unwatch(&live));
-    assert_int_equal(live, 0);
-    assert_true(join());
 }
 
 /* ---- query parameters ---- */
@@ -348,7 +335,6 @@ int main(void)
         LEAK_TEST(numbers_in_headers),
         LEAK_TEST(headers_by_regex),
         LEAK_TEST(headers_of_answers),
-        cmocka_unit_test(without_memory_joined_headers_do_not_match),
         LEAK_TEST(query_parameters),
         LEAK_TEST(everything_must_hold),
         LEAK_TEST(grpc_by_its_content_type),

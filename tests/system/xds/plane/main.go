@@ -18,9 +18,9 @@ import (
 
 func main() {
 	log.SetFlags(log.Ltime | log.Lmicroseconds)
-	commands := map[string]func([]string) error{"control": controlPlane, "backends": backends}
+	commands := map[string]func([]string) error{"control": controlPlane, "backends": backends, "pack": pack}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: plane control|backends [FLAG...]")
+		fmt.Fprintln(os.Stderr, "usage: plane control|backends|pack [FLAG...]")
 		os.Exit(2)
 	}
 	ended := make(chan os.Signal, 1)

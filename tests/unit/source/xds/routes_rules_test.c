@@ -403,10 +403,28 @@ static void names_are(const struct header_changes *changes, const char *const *n
         assert_string_equal(changes->items[i].name, names[i]);
 }
 
+static void test_what_is_overwritten_comes_before_what_is_added(void **state)
+{
+    static const char *const names[] = { "x-gone", "x-b", "x-d", "x-a", "x-c" };
+    Conf *conf = xds_make_routes("a");
+    Core__HeaderValueOption *second = xds_make_header("x-b", "1"), *fourth = xds_make_header("x-d", "1");
+    struct model_routes *routes;
+
+    (void) state;
+    second->append_action = CORE__HEADER_VALUE_OPTION__HEADER_APPEND_ACTION__OVERWRITE_IF_EXISTS_OR_ADD;
+    fourth->append_action = CORE__HEADER_VALUE_OPTION__HEADER_APPEND_ACTION__OVERWRITE_IF_EXISTS;
+    conf->request_headers_to_add = xds_make_list(&conf->n_request_headers_to_add, xds_make_header("x-a", "1"), second,
+                                                 xds_make_header("x-c", "1"), fourth, NULL);
+    conf->request_headers_to_remove = xds_make_list(&conf->n_request_headers_to_remove, xds_make_text("x-gone"), NULL);
+    routes = read_routes(conf, NULL);
+    names_are(&routes->hosts[0].routes[0].targets[0].request_changes, names, COUNT_OF(names));
+    model_routes_unref(routes);
+}
+
 static void test_changes_of_all_levels_are_in_order(void **state)
 {
     static const char *const normal[] = { "x-entry", "x-gone", "x-route", "x-host", "x-conf" };
-    static const char *const reversed[] = { "x-conf", "x-host", "x-gone", "x-route", "x-entry" };
+    static const char *const reversed[] = { "x-entry", "x-conf", "x-host", "x-gone", "x-route" }; /* Envoy's order */
     Conf *conf = xds_make_routes("a");
     const struct route_target *target;
     struct model_routes *routes;
@@ -499,6 +517,7 @@ int main(void)
         ROUTES_TEST(test_hash_policies_are_read),
         ROUTES_TEST(test_the_most_specific_list_of_mirrors_counts),
         ROUTES_TEST(test_changes_of_all_levels_are_in_order),
+        ROUTES_TEST(test_what_is_overwritten_comes_before_what_is_added),
         ROUTES_TEST(test_actions_of_headers),
         ROUTES_TEST(test_variables_are_taken_apart),
     };
