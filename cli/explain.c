@@ -42,6 +42,17 @@ static void print_named(const char *name, const char *value)
     putchar('\n');
 }
 
+static void print_route(const json_t *route)
+{
+    char line[512];
+
+    if (!json_is_object(route))
+        return;
+    snprintf(line, sizeof line, "\"%s\" of virtual host \"%s\": %s", text_at(route, "name"),
+             text_at(route, "virtual_host"), text_at(route, "action"));
+    print_named("route", line);
+}
+
 static void print_title(const json_t *explained)
 {
     const char *state = text_at(explained, "state");
@@ -180,6 +191,7 @@ static void print_policy(json_t *policy)
 static void print_explained(json_t *explained)
 {
     print_title(explained);
+    print_route(json_object_get(explained, "route"));
     print_named("would be", text_at(explained, "decision"));
     print_named("retried", text_at(explained, "retried"));
     print_limits(json_object_get(explained, "budgets"));
