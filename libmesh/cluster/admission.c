@@ -6,7 +6,9 @@
 
 const char *admission_refusal_name(enum admission_refusal refusal)
 {
-    static const char *const names[] = { "max_requests", "max_pending", "throttle", "rate_limit", "concurrency" };
+    static const char *const names[] = {
+        "max_requests", "max_pending", "throttle", "rate_limit", "concurrency", "drop"
+    };
 
     return names[refusal];
 }
@@ -270,6 +272,20 @@ static void on_serve(struct loop_later *later)
     }
 }
 
+/* ---- what the control plane wants not to be sent ---- */
+
+static int32_t pass_drops(const struct admission *admission, struct fault *fault)
+{
+    const struct model_drop *drop = load_drop(admission->cluster);
+
+    if (!drop)
+        return 0;
+    fault_set(fault, MESH_ERR_THROTTLED,
+              "the control plane wants %u.%04u %% to be dropped (category \"%.80s\"); nothing was sent",
+              drop->per_million / 10000, drop->per_million % 10000, drop->category);
+    return refused(admission, REFUSED_BY_DROP, MESH_ERR_THROTTLED);
+}
+
 /* ---- what attempts tell ---- */
 
 bool admission_listens(const struct admission *admission)
@@ -306,7 +322,9 @@ int32_t admission_enter(struct admission *admission, struct cluster *cluster, st
     int32_t err;
 
     admission->cluster = cluster;
-    err = enter_breaker(admission, fault);
+    err = cluster->set->n_drops > 0 ? pass_drops(admission, fault) : 0;
+    if (!err)
+        err = enter_breaker(admission, fault);
     if (err) {
         admission->cluster = NULL;
         return err;

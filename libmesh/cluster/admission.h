@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door of a cluster for requests: everything that may refuse one before it is sent. In the order in which they are asked: the
- * breaker's limits, adaptive throttling, the rate limit, adaptive concurrency, which may let it wait for a moment. Who is
+/* The door of a cluster for requests: everything that may refuse one before it is sent. In the order in which they are asked: what
+ * the control plane wants to be dropped, the breaker's limits, adaptive throttling, the rate limit, adaptive concurrency, which may let it wait for a moment. Who is
  * refused costs next to nothing, gets an error of its own with a sentence that names the key, and is counted here; nothing else
  * learns of it: no endpoint, no retry budget, no window of throttling or concurrency.
  *
@@ -32,6 +32,7 @@ enum admission_refusal {
     REFUSED_BY_THROTTLE,
     REFUSED_BY_RATE_LIMIT,
     REFUSED_BY_CONCURRENCY,
+    REFUSED_BY_DROP,
     ADMISSION_REFUSALS
 };
 const char *admission_refusal_name(enum admission_refusal refusal); /* "rate_limit" */

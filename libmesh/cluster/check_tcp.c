@@ -23,11 +23,10 @@ static int32_t begin(struct check *check, struct fault *fault)
         .n_addrs = check->endpoint->n_addrs,
         .timeout_us = check->conf->policy.health.timeout_ms * US_PER_MS,
     };
-    int32_t err = cluster_need_tls(cluster, fault);
+    int32_t err = endpoint_need_tls(check->endpoint, &conf.tls, fault);
 
     if (err)
         return err;
-    conf.tls = cluster->tls;
     conf.server_name = endpoint_server_name(check->endpoint);
     if (!conf.server_name)
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");

@@ -71,7 +71,7 @@ static void on_due(struct loop_timer *timer)
     const struct policy_health *conf = &cluster->conf->policy.health;
     struct fault fault = { 0 };
 
-    if (check->endpoint->spare) {
+    if (check->endpoint->spare || check->endpoint->unchecked) {
         wait_for_next(check, health_wait_us(conf, loop_rand(cluster->env.loop)));
         return;
     }
@@ -103,7 +103,7 @@ static void tell(const struct check *check, const char *event, int32_t level, co
 {
     const struct cluster *cluster = check->endpoint->cluster;
 
-    OBSERVE(cluster->env.observe, level, event, FIELD_TEXT("cluster", cluster->shared->name),
+    OBSERVE(cluster->env.observe, level, event, FIELD_TEXT("cluster", cluster->conf->label),
             FIELD_TEXT("endpoint", check->endpoint->address), FIELD_TEXT("detail", why));
 }
 

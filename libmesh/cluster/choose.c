@@ -3,6 +3,9 @@
 #include "cluster/checker.h"
 #include "cluster/state.h"
 
+/* How many times over the part of a very large cluster that is used may be made, twice. */
+enum { MOST_REACH = 16 };
+
 /* One endpoint alone that is down is no panic, only a failure that its requests tell. */
 static void tell_panic(struct cluster *cluster, bool panic)
 {
@@ -12,20 +15,36 @@ static void tell_panic(struct cluster *cluster, bool panic)
     if (cluster->n_endpoints < 2)
         return;
     OBSERVE(cluster->env.observe, panic ? MESH_LOG_WARN : MESH_LOG_INFO, panic ? "panic_begins" : "panic_ends",
-            FIELD_TEXT("cluster", cluster->conf->name), FIELD_NUMBER("endpoints", cluster->n_endpoints));
+            FIELD_TEXT("cluster", cluster->conf->label), FIELD_NUMBER("endpoints", cluster->n_endpoints));
 }
 
 static void tell_ramp(const struct cluster *cluster)
 {
     OBSERVE(cluster->env.observe, MESH_LOG_INFO, cluster->ramp.runs ? "ramp_begins" : "ramp_ends",
-            FIELD_TEXT("cluster", cluster->conf->name), FIELD_NUMBER("usable", cluster->n_usable),
+            FIELD_TEXT("cluster", cluster->conf->label), FIELD_NUMBER("usable", cluster->n_usable),
             FIELD_NUMBER("endpoints", cluster->n_endpoints));
+}
+
+/* Too few of those that are made are usable: more are. True: there are more now. */
+static bool reach_further(struct cluster *cluster)
+{
+    unsigned before = cluster->reach;
+
+    if (before >= MOST_REACH)
+        return false;
+    cluster->reach = before > 0 ? 2 * before : 2;
+    if (cluster_take_set(cluster, cluster->set, false) == 0)
+        return true;
+    cluster->reach = before;
+    return false;
 }
 
 bool cluster_build_view(struct cluster *cluster)
 {
     bool made = zones_build(cluster);
 
+    if (made && zones_are_short(cluster) && reach_further(cluster))
+        made = zones_build(cluster);
     tell_panic(cluster, cluster->n_usable == 0 && cluster->n_endpoints > 0);
     if (cluster->conf->policy.outlier.ramp &&
         ramp_see(&cluster->ramp, (uint32_t) cluster->n_usable, loop_now_us(cluster->env.loop)))

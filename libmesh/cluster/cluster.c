@@ -47,6 +47,7 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     list_init(&cluster->troubled);
     outlier_envoy_init(&cluster->envoy);
     list_init(&cluster->zones);
+    list_init(&cluster->tls);
     list_init(&cluster->waiters);
     admission_open(cluster);
     cluster->by_key = balance_of(entry->cluster)->by_key;
@@ -89,7 +90,8 @@ void cluster_unref(struct cluster *cluster)
     zones_free(cluster);
     mem_free(cluster->priorities);
     mem_free(cluster->recent);
-    net_tls_unref(cluster->tls);
+    mem_free(cluster->absent);
+    cluster_forget_tls(cluster, true);
     model_endpoints_unref(cluster->set);
     model_cluster_unref(cluster->conf);
     cluster_shared_unref(cluster->shared);
@@ -108,18 +110,6 @@ static void tell_waiters(struct cluster *cluster)
         list_remove(&waiter->link);
         waiter->on_changed(waiter);
     }
-}
-
-/* Whether connections made by the one are good for the other. */
-static bool same_transport(const struct model_cluster *a, const struct model_cluster *b)
-{
-    const struct policy *p = &a->policy, *q = &b->policy;
-
-    return a->identity == b->identity && p->connect_timeout_ms == q->connect_timeout_ms &&
-           p->window_bytes == q->window_bytes && p->max_header_bytes == q->max_header_bytes &&
-           p->connection_idle_ms == q->connection_idle_ms && p->connection_age_ms == q->connection_age_ms &&
-           p->silence_ms == q->silence_ms && p->max_streams == q->max_streams &&
-           p->connection_requests == q->connection_requests;
 }
 
 static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)
@@ -141,7 +131,7 @@ static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)
 int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
 {
     bool new_conf = entry->cluster != cluster->conf;
-    bool replace = new_conf && !same_transport(entry->cluster, cluster->conf);
+    bool replace = new_conf && !cluster_same_transport(entry->cluster, cluster->conf);
     int32_t err = 0;
 
     if (new_conf)
@@ -155,12 +145,9 @@ int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
     model_endpoints_ref(entry->endpoints);
     model_endpoints_unref(cluster->set);
     cluster->set = entry->endpoints;
-    if (replace) {
-        net_tls_unref(cluster->tls);
-        cluster->tls = NULL;
-    }
     if (new_conf)
         adopt_conf(cluster, entry->cluster);
+    cluster_forget_tls(cluster, false);
     checker_attend(cluster);
     if (!cluster_build_view(cluster))
         cluster_health_changed(cluster); /* tried again at the end of the turn */

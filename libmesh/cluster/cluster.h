@@ -18,6 +18,7 @@
 #include "cluster/budget.h"
 #include "cluster/health.h"
 #include "cluster/latency.h"
+#include "cluster/load.h"
 #include "cluster/outlier.h"
 #include "cluster/outlier_envoy.h"
 #include "cluster/priority.h"
@@ -33,12 +34,15 @@
 struct endpoint_stats {
     struct balance_endpoint balance;
     _Atomic uint32_t refs;
-    _Atomic uint64_t attempts, failures;
+    _Atomic uint64_t attempts, successes, failures;
     _Atomic uint32_t health; /* enum health_state */
     _Atomic uint32_t failed_in_row;
     _Atomic uint64_t isolated_until_us; /* by the loop that found it; 0: it is in */
     char *health_why;                   /* of HEALTH_UNHEALTHY, with the lock of cluster_shared; NULL: none */
-    char address[];                     /* "10.0.0.7:8080" */
+    struct load_place *place;           /* with the lock; NULL: none yet */
+    struct load_figures told;           /* with the lock: what was reported of it */
+    uint32_t key_len;
+    char address[]; /* "10.0.0.7:8080"; what it is found by goes on behind it */
 };
 
 struct cluster_shared {
@@ -51,7 +55,12 @@ struct cluster_shared {
     _Atomic uint32_t isolation_version; /* raised when a loop isolates an endpoint or lets it in again */
     _Atomic uint32_t health_version;    /* raised when a check changes who is usable, and when nobody checks any more */
     pthread_mutex_t lock;
-    struct map stats; /* struct endpoint_stats by address, with the lock */
+    struct list places;            /* struct load_place, with the lock */
+    struct load_place *last_place; /* that was looked for, with the lock */
+    struct list categories;        /* struct load_category (load.c), with the lock */
+    uint64_t refused_told;         /* with the lock: reported of what the breaker refused */
+    bool load_is_wanted;           /* with the lock: somebody reports */
+    struct map stats;              /* struct endpoint_stats by address and what else tells them apart, with the lock */
     char name[];
 };
 
@@ -63,26 +72,35 @@ void cluster_shared_unref(struct cluster_shared *shared);
 
 struct cluster;
 struct check;
+struct tally;
 
 struct endpoint {
+    /* What each attempt looks at. */
     struct cluster *cluster;
     struct endpoint_stats *stats;
-    struct pool *pool;          /* made at first use */
-    struct check *check;        /* NULL: this loop does not check it */
-    struct model_cluster *conf; /* what the pool was made by: a reference */
+    struct pool *pool;                /* made at first use */
+    struct outlier *outlier;          /* NULL: it has never failed */
+    struct outlier_envoy_host *envoy; /* NULL: another policy, or no attempt yet */
+    struct zone *home;                /* NULL: removed */
+    uint32_t weight, priority;
+    uint8_t told_health; /* enum model_health: by the control plane */
+    bool removed;
+    bool usable;    /* when it was last counted */
+    bool seen;      /* while a new set is matched */
+    bool spare;     /* usable, and not in the part of a very large cluster that this client uses */
+    bool unchecked; /* active checks leave it out */
+
+    struct check *check;          /* NULL: this loop does not check it */
+    struct model_cluster *conf;   /* what the pool was made by: a reference */
+    struct model_cluster *origin; /* whose settings its connections have, with a reference; NULL: the cluster's own */
+    const struct model_labels *labels; /* in the cluster's set; NULL: none, or removed */
     struct addr addrs[2];
     size_t n_addrs;
-    uint32_t weight, priority;
-    uint32_t attempts; /* running, in this loop */
-    uint32_t holds;    /* requests that remember having tried it */
-    bool removed;
-    bool seen;               /* while a new set is matched */
-    bool spare;              /* usable, and not in the part of a very large cluster that this client uses */
+    uint32_t locality;       /* of the cluster's set */
+    uint32_t attempts;       /* running, in this loop */
+    uint32_t holds;          /* requests that remember having tried it */
     struct latency *latency; /* NULL: no answer yet */
     uint64_t silence_set_us;
-    struct zone *home;                     /* NULL: removed */
-    struct outlier *outlier;               /* NULL: it has never failed */
-    struct outlier_envoy_host *envoy;      /* NULL: another policy, or no attempt yet */
     struct list trouble;                   /* in cluster.troubled, while the outlier is not well */
     struct list link;                      /* in cluster.endpoints or cluster.leaving */
     const char *address, *zone, *hostname; /* in `texts`, or the stats */
@@ -108,12 +126,17 @@ struct cluster {
     struct cluster_shared *shared;
     struct model_cluster *conf;
     struct model_endpoints *set;
-    struct list endpoints; /* struct endpoint of the newest set */
-    size_t n_endpoints;
+    struct list
+        endpoints;      /* struct endpoint of the newest set, in its order; of a very large one those that rank first */
+    size_t n_endpoints; /* in the set */
+    size_t n_made;      /* in the list */
+    struct tally *absent; /* those that are not made, by locality of the set; NULL: all are */
+    unsigned reach;       /* how many times as many are made as are used */
     struct list leaving;  /* removed ones, with attempts or connections left */
     struct list troubled; /* struct endpoint, isolated or recovering */
     struct outlier_envoy envoy;
     struct list zones; /* struct zone, in the order of preference */
+    struct map zone_map;
     size_t n_zones, n_usable;
     struct priority *priorities;
     size_t n_priorities;
@@ -123,7 +146,7 @@ struct cluster {
     uint32_t isolation_seen; /* the version that its endpoints know of */
     bool by_key;             /* its balancing policy goes by the hint's key */
     bool by_load;            /* ... by what endpoints report */
-    struct net_tls *tls;
+    struct list tls;         /* struct cluster_tls (transport.c) */
     struct admission_gate gate;
     struct list waiters;
     struct loop_later rebuild;
@@ -208,6 +231,8 @@ void cluster_forget(struct cluster_waiter *waiter);
 /* So many percent of the answers of the last 30 s took less; 0: not known yet. Times are kept from the first question on. */
 uint64_t cluster_latency_us(struct cluster *cluster, uint32_t percent);
 
+/* The settings that its connections are made by: the cluster's, or those of the cluster that it comes from. */
+const struct model_cluster *endpoint_settings(const struct endpoint *endpoint);
 /* The endpoint's pool, made if needed: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
 int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault);
 

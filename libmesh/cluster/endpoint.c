@@ -27,28 +27,62 @@ static size_t path_size(const struct addr *addr)
     return addr->family == ADDR_UNIX ? strlen(addr->path) + 1 : 0;
 }
 
+/* What its figures are found by: its address; where it has another name for hashing, or comes from another cluster, with that. */
+static bool write_key(struct buf *key, const struct model_endpoints *set, const struct model_endpoint *model)
+{
+    const char *hash_key = model_endpoint_rare(set, model)->hash_key;
+    const struct model_cluster *origin = model_endpoint_origin(set, model);
+    char address[ADDR_TEXT];
+    bool written = buf_append_text(key, addr_format(&model->addr, address)) && buf_append(key, "", 1);
+
+    if (hash_key[0] || origin)
+        written = written && buf_append(key, hash_key, strlen(hash_key) + 1);
+    if (origin)
+        written = written && buf_append(key, origin->name, strlen(origin->name) + 1);
+    return written;
+}
+
+static struct endpoint_stats *stats_of(struct cluster *cluster, const struct model_endpoints *set,
+                                       const struct model_endpoint *model)
+{
+    struct endpoint_stats *stats = NULL;
+    struct buf key = { 0 };
+    uint8_t room[512];
+
+    buf_lend(&key, room, sizeof room);
+    if (write_key(&key, set, model))
+        stats = cluster_stats_get(cluster->shared, (const char *) buf_bytes(&key), buf_len(&key));
+    buf_free(&key);
+    return stats;
+}
+
+static void put_texts(struct endpoint *endpoint, const char *zone, const char *hostname)
+{
+    char *at = put_text(endpoint->texts, zone, &endpoint->zone);
+
+    at = put_text(at, hostname, &endpoint->hostname);
+    put_path(at, &endpoint->addrs[0]);
+}
+
 struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoints *set,
-                              const struct model_endpoint *model, const char *address)
+                              const struct model_endpoint *model)
 {
     const char *zone = model_endpoint_locality(set, model)->label;
     const struct model_rare *rare = model_endpoint_rare(set, model);
     size_t texts = strlen(zone) + strlen(rare->hostname) + 2 + path_size(&model->addr);
     struct endpoint *endpoint = mem_zalloc(sizeof *endpoint + texts);
-    char *at;
 
     if (!endpoint)
         return NULL;
-    endpoint->stats = cluster_stats_get(cluster->shared, address);
+    endpoint->stats = stats_of(cluster, set, model);
     if (!endpoint->stats) {
         mem_free(endpoint);
         return NULL;
     }
     endpoint->cluster = cluster;
     endpoint->address = endpoint->stats->address;
-    at = put_text(endpoint->texts, zone, &endpoint->zone);
-    at = put_text(at, rare->hostname, &endpoint->hostname);
     endpoint->addrs[0] = model->addr;
-    put_path(at, &endpoint->addrs[0]);
+    put_texts(endpoint, zone, rare->hostname);
     endpoint->addrs[1] = rare->alternative;
     endpoint->n_addrs = rare->alternative.family == ADDR_NONE ? 1 : 2;
     endpoint_adopt(endpoint, set, model);
@@ -66,8 +100,16 @@ void endpoint_free(struct endpoint *endpoint)
     pool_free(endpoint->pool);
     mem_free(endpoint->greeted);
     model_cluster_unref(endpoint->conf);
+    model_cluster_unref(endpoint->origin);
     cluster_stats_put(endpoint->cluster->shared, endpoint->stats);
     mem_free(endpoint);
+}
+
+static bool is_of_origin(const struct endpoint *endpoint, const struct model_cluster *origin)
+{
+    if (!origin || !endpoint->origin)
+        return !origin && !endpoint->origin;
+    return strcmp(endpoint->origin->name, origin->name) == 0 && cluster_same_transport(endpoint->origin, origin);
 }
 
 bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model)
@@ -77,120 +119,31 @@ bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *
     return addr_equal(&endpoint->addrs[0], &model->addr) &&
            (endpoint->n_addrs == 1 ? rare->alternative.family == ADDR_NONE
                                    : addr_equal(&endpoint->addrs[1], &rare->alternative)) &&
+           is_of_origin(endpoint, model_endpoint_origin(set, model)) &&
            strcmp(endpoint->zone, model_endpoint_locality(set, model)->label) == 0 &&
-           strcmp(endpoint->hostname, rare->hostname) == 0;
+           strcmp(endpoint->hostname, rare->hostname) == 0 &&
+           strcmp(endpoint->stats->balance.hash_key, rare->hash_key[0] ? rare->hash_key : endpoint->address) == 0;
 }
 
 void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model)
 {
+    struct model_cluster *origin = model_endpoint_origin(set, model);
+
     endpoint->weight = model->weight;
     endpoint->priority = model_endpoint_locality(set, model)->priority;
-    endpoint->stats->balance.weight = model->weight;
+    endpoint->locality = model->locality;
+    endpoint->labels = model_endpoint_rare(set, model)->labels;
+    endpoint->told_health = model->health;
+    endpoint->unchecked = model->unchecked;
+    load_place_endpoint(endpoint->cluster->shared, endpoint->stats, model_endpoint_locality(set, model),
+                        origin ? origin->name : "");
+    if (origin == endpoint->origin)
+        return;
+    model_cluster_unref(endpoint->origin);
+    endpoint->origin = model_cluster_ref(origin);
 }
 
-/* ---- the pool ---- */
-
-static void on_pool_change(void *user)
-{
-    struct endpoint *endpoint = user;
-
-    if (endpoint->removed)
-        cluster_sweep_later(endpoint->cluster);
-    else
-        cluster_health_changed(endpoint->cluster);
-}
-
-static enum pool_speaks speaks_of(const struct model_cluster *conf)
-{
-    if (conf->proxy || conf->protocol == MODEL_HTTP)
-        return POOL_HTTP1;
-    return conf->protocol == MODEL_HTTPS ? POOL_ALPN : POOL_HTTP2;
-}
-
-static struct net_tls_conf tls_conf_of(const struct model_cluster *conf)
-{
-    return (struct net_tls_conf){
-        .ca = conf->tls.ca,
-        .cert = conf->tls.cert,
-        .key = conf->tls.key,
-        .ca_pem = conf->tls.pem ? conf->tls.pem->ca : NULL,
-        .cert_pem = conf->tls.pem ? conf->tls.pem->cert : NULL,
-        .key_pem = conf->tls.pem ? conf->tls.pem->key : NULL,
-        .insecure = conf->tls.insecure,
-        .any_name = conf->tls.any_name,
-        .names = conf->tls.names,
-        .min_version = conf->tls.min_version,
-    };
-}
-
-int32_t cluster_need_tls(struct cluster *cluster, struct fault *fault)
-{
-    struct net_tls_conf tls = tls_conf_of(cluster->conf);
-
-    if (!model_protocol_tls(cluster->conf->protocol) || cluster->tls)
-        return 0;
-    return net_tls_new(&tls, &cluster->tls, fault);
-}
-
-const char *endpoint_server_name(struct endpoint *endpoint)
-{
-    const char *name = endpoint->cluster->conf->tls.server_name;
-    char ip[ADDR_TEXT];
-
-    if (name)
-        return name;
-    if (endpoint->hostname[0])
-        return endpoint->hostname;
-    if (!endpoint->greeted)
-        endpoint->greeted = endpoint->addrs[0].family == ADDR_UNIX
-                                ? mem_strdup("localhost")
-                                : mem_strdup(addr_format_ip(&endpoint->addrs[0], ip));
-    return endpoint->greeted;
-}
-
-int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
-{
-    struct cluster *cluster = endpoint->cluster;
-    const struct policy *policy = &cluster->conf->policy;
-    struct pool_conf conf = {
-        .addrs = { endpoint->addrs[0], endpoint->addrs[1] },
-        .n_addrs = endpoint->n_addrs,
-        .speaks = speaks_of(cluster->conf),
-        .tls_conf = tls_conf_of(cluster->conf),
-        .proxy = cluster->conf->proxy,
-        .http = {
-            .window = policy->window_bytes,
-            .max_header_bytes = policy->max_header_bytes,
-            .idle_us = policy->connection_idle_ms * US_PER_MS,
-            .age_us = policy->connection_age_ms * US_PER_MS,
-            .silence_us = policy->silence_ms * US_PER_MS,
-            .max_streams = policy->max_streams,
-            .max_requests = policy->connection_requests,
-            .observe = cluster->env.observe,
-            .cluster = cluster->conf->name,
-        },
-        .connect_timeout_us = policy->connect_timeout_ms * US_PER_MS,
-        .limits = &cluster->shared->limits,
-        .on_change = on_pool_change,
-        .user = endpoint,
-    };
-    int32_t err;
-
-    if (endpoint->pool)
-        return 0;
-    err = cluster_need_tls(cluster, fault);
-    if (err)
-        return err;
-    conf.tls = cluster->tls;
-    conf.server_name = conf.tls ? endpoint_server_name(endpoint) : NULL;
-    if (conf.tls && !conf.server_name)
-        return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
-    err = pool_new(cluster->env.loop, &conf, &endpoint->pool);
-    if (err)
-        return fault_set(fault, err, "no pool for %s: %s", endpoint->address, error_text(err));
-    endpoint->conf = model_cluster_ref(cluster->conf);
-    return 0;
-}
+/* ---- how it is ---- */
 
 void endpoint_reported(struct endpoint *endpoint, const struct orca_report *report)
 {
@@ -217,18 +170,23 @@ static bool is_ejected(const struct endpoint *endpoint)
     return endpoint->envoy && endpoint->envoy->ejected;
 }
 
+static bool is_to_be_used(const struct endpoint *endpoint)
+{
+    return endpoint->told_health == ENDPOINT_HEALTHY || endpoint->told_health == ENDPOINT_DEGRADED;
+}
+
 bool endpoint_usable(const struct endpoint *endpoint)
 {
-    return !is_ejected(endpoint) && (!endpoint->outlier || outlier_is_in(endpoint->outlier)) &&
-           !endpoint_in_doubt(endpoint);
+    return is_to_be_used(endpoint) && !is_ejected(endpoint) &&
+           (!endpoint->outlier || outlier_is_in(endpoint->outlier)) && !endpoint_in_doubt(endpoint);
 }
 
 bool endpoint_usable_but_for_rate(const struct endpoint *endpoint)
 {
     const struct outlier *outlier = endpoint->outlier;
 
-    return !is_ejected(endpoint) && (!outlier || outlier_is_in(outlier) || outlier->by_rate) &&
-           !endpoint_in_doubt(endpoint);
+    return is_to_be_used(endpoint) && !is_ejected(endpoint) &&
+           (!outlier || outlier_is_in(outlier) || outlier->by_rate) && !endpoint_in_doubt(endpoint);
 }
 
 bool endpoint_is_idle(const struct endpoint *endpoint)
@@ -240,6 +198,7 @@ void endpoint_remove(struct endpoint *endpoint)
 {
     endpoint->removed = true;
     endpoint->home = NULL;
+    endpoint->labels = NULL;
     check_free(endpoint->check);
     endpoint_leave_troubled(endpoint);
     endpoint_leave_envoy(endpoint);
@@ -315,6 +274,8 @@ void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint6
     tell_balance(&endpoint->stats->balance, outcome, latency_us, now);
     if (failed)
         atomic_fetch_add_explicit(&endpoint->stats->failures, 1, memory_order_relaxed);
+    if (outcome == ATTEMPT_ANSWERED || outcome == ATTEMPT_TURNED_AWAY)
+        atomic_fetch_add_explicit(&endpoint->stats->successes, 1, memory_order_relaxed);
     endpoint_judge(endpoint, outcome, now);
     if (endpoint->pool)
         pool_attempt_ended(endpoint->pool, !failed);

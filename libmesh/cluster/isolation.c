@@ -83,7 +83,7 @@ static void tell_isolated(const struct endpoint *endpoint, uint64_t now_us)
     const struct outlier *outlier = endpoint->outlier;
 
     OBSERVE(endpoint->cluster->env.observe, MESH_LOG_INFO, "endpoint_isolated",
-            FIELD_TEXT("cluster", endpoint->cluster->conf->name), FIELD_TEXT("endpoint", endpoint->address),
+            FIELD_TEXT("cluster", endpoint->cluster->conf->label), FIELD_TEXT("endpoint", endpoint->address),
             FIELD_TEXT("zone", endpoint->zone), FIELD_TEXT("why", isolation_reason(endpoint)),
             FIELD_NUMBER("for_ms", (outlier->until_us - now_us) / US_PER_MS), FIELD_NUMBER("times", outlier->times));
 }
@@ -99,7 +99,7 @@ static void isolate(struct endpoint *endpoint, uint64_t now_us)
         outlier_release(outlier, now_us); /* nor does it count when the others are well again */
         return;
     }
-    if (is_in && !outlier_may_isolate((uint32_t) cluster->n_endpoints, count_isolated(cluster), policy->max_percent))
+    if (is_in && !outlier_may_isolate((uint32_t) cluster->n_made, count_isolated(cluster), policy->max_percent))
         return;
     outlier_isolate(outlier, policy, now_us, loop_rand(cluster->env.loop));
     tell_isolated(endpoint, now_us);
@@ -158,7 +158,7 @@ static void tell_state(const struct endpoint *endpoint)
 
     OBSERVE(endpoint->cluster->env.observe, state == OUTLIER_WELL ? MESH_LOG_INFO : MESH_LOG_DEBUG,
             state == OUTLIER_WELL ? "endpoint_well" : "endpoint_due",
-            FIELD_TEXT("cluster", endpoint->cluster->conf->name), FIELD_TEXT("endpoint", endpoint->address),
+            FIELD_TEXT("cluster", endpoint->cluster->conf->label), FIELD_TEXT("endpoint", endpoint->address),
             FIELD_TEXT("zone", endpoint->zone));
 }
 
@@ -186,7 +186,7 @@ static void release(struct endpoint *endpoint, uint64_t now_us)
 {
     struct cluster *cluster = endpoint->cluster;
 
-    OBSERVE(cluster->env.observe, MESH_LOG_INFO, "endpoint_released", FIELD_TEXT("cluster", cluster->conf->name),
+    OBSERVE(cluster->env.observe, MESH_LOG_INFO, "endpoint_released", FIELD_TEXT("cluster", cluster->conf->label),
             FIELD_TEXT("endpoint", endpoint->address), FIELD_TEXT("zone", endpoint->zone),
             FIELD_TEXT("why", "the others fail, too"));
     outlier_release(endpoint->outlier, now_us);

@@ -26,13 +26,13 @@ static void tell(struct endpoint *endpoint)
     const struct cluster *cluster = endpoint->cluster;
 
     if (host->ejected)
-        OBSERVE(cluster->env.observe, MESH_LOG_INFO, "endpoint_isolated", FIELD_TEXT("cluster", cluster->conf->name),
+        OBSERVE(cluster->env.observe, MESH_LOG_INFO, "endpoint_isolated", FIELD_TEXT("cluster", cluster->conf->label),
                 FIELD_TEXT("endpoint", endpoint->address), FIELD_TEXT("zone", endpoint->zone),
                 FIELD_TEXT("why", outlier_envoy_reason_name(host->reason)),
                 FIELD_NUMBER("for_ms", outlier_envoy_ejection_us(host, conf_of(cluster)) / US_PER_MS),
                 FIELD_NUMBER("times", host->times));
     else
-        OBSERVE(cluster->env.observe, MESH_LOG_INFO, "endpoint_well", FIELD_TEXT("cluster", cluster->conf->name),
+        OBSERVE(cluster->env.observe, MESH_LOG_INFO, "endpoint_well", FIELD_TEXT("cluster", cluster->conf->label),
                 FIELD_TEXT("endpoint", endpoint->address), FIELD_TEXT("zone", endpoint->zone));
 }
 
@@ -47,7 +47,7 @@ static void heed(struct outlier_envoy_host *host)
 
 static void bring_up_to_date(struct cluster *cluster, uint64_t now_us)
 {
-    cluster->envoy.n_hosts = (uint32_t) cluster->n_endpoints;
+    cluster->envoy.n_hosts = (uint32_t) cluster->n_made;
     if (!outlier_envoy_tick(&cluster->envoy, conf_of(cluster), now_us))
         return;
     LIST_EACH(link, &cluster->envoy.hosts) {

@@ -5,13 +5,23 @@
 
 enum { WHOLE = 100 };
 
-static uint32_t health_of(const struct priority *priority, uint32_t overprovisioning)
+static uint32_t health_of(uint64_t n_well, uint64_t n, uint32_t overprovisioning)
 {
-    uint64_t health = (uint64_t) overprovisioning * priority->n_usable / priority->n;
+    double health = n > 0 ? (double) overprovisioning * (double) n_well / (double) n : 0;
 
-    if (health == 0 && priority->n_usable > 0)
+    if (health < 1 && n_well > 0)
         return 1; /* unlike Envoy: one of a thousand is not nobody */
     return health < WHOLE ? (uint32_t) health : WHOLE;
+}
+
+static uint32_t healthy(const struct priority *priority, uint32_t overprovisioning)
+{
+    return health_of(priority->n_usable, priority->n, overprovisioning);
+}
+
+static uint32_t degraded(const struct priority *priority, uint32_t overprovisioning)
+{
+    return health_of(priority->n_degraded, priority->n, overprovisioning);
 }
 
 static uint32_t total_health(const struct priority *priorities, size_t n, uint32_t overprovisioning)
@@ -19,13 +29,13 @@ static uint32_t total_health(const struct priority *priorities, size_t n, uint32
     uint32_t total = 0;
 
     for (size_t i = 0; i < n && total < WHOLE; i++)
-        total += health_of(&priorities[i], overprovisioning);
+        total += healthy(&priorities[i], overprovisioning) + degraded(&priorities[i], overprovisioning);
     return total < WHOLE ? total : WHOLE;
 }
 
 static bool is_below(const struct priority *priority, uint32_t percent)
 {
-    return (uint64_t) priority->n_usable * WHOLE < (uint64_t) priority->n * percent;
+    return priority->heads_usable * WHOLE < priority->heads * percent;
 }
 
 /* Everybody panics: shares by the number of endpoints. */
@@ -35,30 +45,43 @@ static void share_by_size(struct priority *priorities, size_t n)
     uint32_t left = WHOLE;
 
     for (size_t i = 0; i < n; i++)
-        all += priorities[i].n;
+        all += priorities[i].heads;
     for (size_t i = 0; i < n; i++) {
         priorities[i].panic = true;
-        priorities[i].load = (uint32_t) ((uint64_t) priorities[i].n * WHOLE / all);
+        priorities[i].load = (uint32_t) (priorities[i].heads * WHOLE / all);
         left -= priorities[i].load;
     }
     priorities[0].load += left;
 }
 
+/* `health` of `total`, as far as it is left. */
+static uint32_t take(uint32_t health, uint32_t total, uint32_t *left)
+{
+    uint32_t load = health * WHOLE / total;
+
+    if (load > *left)
+        load = *left;
+    *left -= load;
+    return load;
+}
+
 static void share_by_health(struct priority *priorities, size_t n, uint32_t overprovisioning, uint32_t total)
 {
     uint32_t left = WHOLE;
-    struct priority *first = NULL;
+    uint32_t *first = NULL;
 
     for (size_t i = 0; i < n; i++) {
-        uint32_t load = health_of(&priorities[i], overprovisioning) * WHOLE / total;
-
-        priorities[i].load = load < left ? load : left;
-        left -= priorities[i].load;
+        priorities[i].load = take(healthy(&priorities[i], overprovisioning), total, &left);
         if (!first && priorities[i].n_usable > 0)
-            first = &priorities[i];
+            first = &priorities[i].load;
+    }
+    for (size_t i = 0; i < n; i++) {
+        priorities[i].degraded_load = take(degraded(&priorities[i], overprovisioning), total, &left);
+        if (!first && priorities[i].n_degraded > 0)
+            first = &priorities[i].degraded_load;
     }
     if (first)
-        first->load += left;
+        *first += left;
 }
 
 void priority_share(struct priority *priorities, size_t n, uint32_t overprovisioning, uint32_t panic)
@@ -69,6 +92,7 @@ void priority_share(struct priority *priorities, size_t n, uint32_t overprovisio
     if (n == 0)
         return;
     for (size_t i = 0; i < n; i++) {
+        priorities[i].load = priorities[i].degraded_load = 0;
         priorities[i].panic = total < WHOLE && is_below(&priorities[i], panic);
         all_panic = all_panic && priorities[i].panic;
     }
@@ -78,14 +102,23 @@ void priority_share(struct priority *priorities, size_t n, uint32_t overprovisio
         share_by_health(priorities, n, overprovisioning, total);
 }
 
-size_t priority_pick(const struct priority *priorities, size_t n, struct rand *dice)
+size_t priority_pick(const struct priority *priorities, size_t n, struct rand *dice, bool *is_degraded)
 {
-    uint64_t at = n > 1 ? rand_below(dice, WHOLE) : 0;
+    bool alone = n == 1 && priorities[0].degraded_load == 0;
+    uint64_t at = alone ? 0 : rand_below(dice, WHOLE);
 
-    for (size_t i = 0; i + 1 < n; i++) {
+    *is_degraded = false;
+    for (size_t i = 0; i < n; i++) {
         if (at < priorities[i].load)
             return i;
         at -= priorities[i].load;
     }
+    *is_degraded = true;
+    for (size_t i = 0; i < n; i++) {
+        if (at < priorities[i].degraded_load)
+            return i;
+        at -= priorities[i].degraded_load;
+    }
+    *is_degraded = false;
     return n - 1;
 }

@@ -64,6 +64,10 @@ const char *endpoint_state(const struct endpoint *endpoint, char why[FAULT_TEXT]
     struct pool_state state = { .health = POOL_IDLE };
 
     why[0] = '\0';
+    if (endpoint->told_health != ENDPOINT_HEALTHY && endpoint->told_health != ENDPOINT_DEGRADED) {
+        snprintf(why, FAULT_TEXT, "the control plane says that it is not to be used");
+        return model_health_name(endpoint->told_health);
+    }
     if (endpoint->pool)
         state = pool_state(endpoint->pool);
     if (endpoint_health(endpoint, why) == HEALTH_UNHEALTHY)
@@ -76,6 +80,10 @@ const char *endpoint_state(const struct endpoint *endpoint, char why[FAULT_TEXT]
         return ejected(endpoint, loop_now_us(endpoint->cluster->env.loop), why);
     else if (endpoint->outlier && endpoint->outlier->state != OUTLIER_WELL)
         return isolated(endpoint, loop_now_us(endpoint->cluster->env.loop), why);
+    else if (endpoint->told_health == ENDPOINT_DEGRADED) {
+        snprintf(why, FAULT_TEXT, "the control plane says so: it is used for what the healthy ones cannot carry");
+        return model_health_name(ENDPOINT_DEGRADED);
+    }
     return pool_health_name(state.health);
 }
 
@@ -104,6 +112,7 @@ static void write_state(struct json_writer *w, const struct endpoint *endpoint, 
     health = endpoint_health(endpoint, why);
     json_put_text(w, "health", off ? "off" : health_state_name(health));
     json_put_text(w, "health_reason", why);
+    json_put_text(w, "told_health", model_health_name(endpoint->told_health));
     json_put_number(w, "isolated_for_ms", isolated_for_us(endpoint, now_us) / US_PER_MS);
     json_put_number(w, "share_percent", endpoint->outlier ? outlier_share(endpoint->outlier, now_us) : 100);
     json_put_number(w, "connections", pool.connections);
@@ -175,12 +184,15 @@ void cluster_write_endpoints(struct json_writer *w, const struct cluster *cluste
 
 /* ---- zones ---- */
 
-static const struct priority *priority_of(const struct cluster *cluster, const struct zone *zone)
+static uint32_t percent_of_priority(const struct cluster *cluster, const struct zone *zone)
 {
-    for (size_t i = 0; i < cluster->n_priorities; i++)
-        if (cluster->priorities[i].level == zone->priority)
-            return &cluster->priorities[i];
-    return NULL;
+    for (size_t i = 0; i < cluster->n_priorities; i++) {
+        const struct priority *priority = &cluster->priorities[i];
+
+        if (priority->level == zone->priority)
+            return zone->is_degraded ? priority->degraded_load : priority->load;
+    }
+    return 0;
 }
 
 static const char *why_so_much(const struct cluster *cluster, const struct zone *zone, char out[FAULT_TEXT])
@@ -193,6 +205,8 @@ static const char *why_so_much(const struct cluster *cluster, const struct zone 
         return "nobody in it is usable";
     if (zone->lenient)
         return "few are left: those whose success rate is low get requests, too";
+    if (cluster->conf->policy.spill.weighted && !cluster->by_key)
+        return "localities share by weight";
     if (zone_kept_percent(cluster, zone) >= 100)
         return "";
     snprintf(out, FAULT_TEXT, "%s%s%s", zone->n_usable < zone->n ? "not all of its endpoints are usable" : "",
@@ -202,7 +216,6 @@ static const char *why_so_much(const struct cluster *cluster, const struct zone 
 
 static void write_zone(struct json_writer *w, const struct cluster *cluster, const struct zone *zone)
 {
-    const struct priority *priority = priority_of(cluster, zone);
     char why[FAULT_TEXT];
 
     json_begin(w, '{');
@@ -210,7 +223,11 @@ static void write_zone(struct json_writer *w, const struct cluster *cluster, con
     json_key(w, "own");
     json_bool(w, zone->is_own);
     json_put_number(w, "priority", zone->priority);
-    json_put_number(w, "priority_percent", priority ? priority->load : 0);
+    json_put_number(w, "priority_percent", percent_of_priority(cluster, zone));
+    json_key(w, "degraded");
+    json_bool(w, zone->is_degraded);
+    json_put_number(w, "weight", zone->weight);
+    json_put_number(w, "weight_percent", zone->weight > 0 ? zone_weight_percent(cluster, zone) : 0);
     json_put_number(w, "endpoints", zone->n);
     json_put_number(w, "usable", zone->n_usable);
     json_put_number(w, "candidates", zone->view.n);

@@ -8,13 +8,14 @@
 #include "cluster/cluster.h"
 #include "cluster/zone.h"
 
-/* shared.c. The figures of an address, made at first use: one reference. NULL: out of memory. */
-struct endpoint_stats *cluster_stats_get(struct cluster_shared *shared, const char *address);
+/* shared.c. The figures of an endpoint, made at first use: one reference. The key is its address with the NUL; where it has a name
+ * for hashing, or another cluster's settings, followed by that name and that cluster's. NULL: out of memory. */
+struct endpoint_stats *cluster_stats_get(struct cluster_shared *shared, const char *key, size_t key_len);
 void cluster_stats_put(struct cluster_shared *shared, struct endpoint_stats *stats);
 
 /* endpoint.c */
 struct endpoint *endpoint_new(struct cluster *cluster, const struct model_endpoints *set,
-                              const struct model_endpoint *model, const char *address);
+                              const struct model_endpoint *model);
 void endpoint_free(struct endpoint *endpoint);
 bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *set,
                  const struct model_endpoint *model);
@@ -31,8 +32,11 @@ void endpoint_remove(struct endpoint *endpoint);
 /* Whom TLS greets: by the configuration, else the host name it came by, else its address, which is never sent. NULL: out of
  * memory. */
 const char *endpoint_server_name(struct endpoint *endpoint);
-/* The cluster's TLS, made if it has one: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a sentence. */
-int32_t cluster_need_tls(struct cluster *cluster, struct fault *fault);
+/* transport.c. The TLS of its settings, made if they have one, else NULL; lent: MESH_ERR_TLS, MESH_ERR_IO, MESH_ERR_NOMEM with a
+ * sentence. */
+int32_t endpoint_need_tls(struct endpoint *endpoint, struct net_tls **out, struct fault *fault);
+/* What no settings need any more goes; or all. */
+void cluster_forget_tls(struct cluster *cluster, bool all);
 
 /* isolation.c */
 /* An attempt on it has ended. */
@@ -84,5 +88,21 @@ void cluster_on_sweep(struct loop_later *later);
 /* members.c. Matches a new set with the endpoints there are: all or nothing. `replace`: nobody stays, since what
  * connections depend on has changed. */
 int32_t cluster_take_set(struct cluster *cluster, struct model_endpoints *set, bool replace);
+
+/* members_made.c. Which endpoints of a set become struct endpoint: all, or of a very large one those that rank first for this
+ * client in each zone, several times as many as are used. */
+struct made {
+    uint32_t *chosen; /* indices, ascending; NULL: all */
+    size_t n;
+    struct tally *absent; /* the others, by locality; NULL with `chosen` */
+};
+/* False: out of memory. */
+bool made_choose(const struct cluster *cluster, const struct model_endpoints *set, struct made *out);
+void made_free(struct made *made);
+
+/* zone_count.c. In percent: the set's, or the policy's. */
+uint32_t cluster_overprovisioning(const struct cluster *cluster);
+/* transport.c. Whether connections made by the one are good for the other. */
+bool cluster_same_transport(const struct model_cluster *a, const struct model_cluster *b);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The zones of a cluster: who is in which, how far they are, and the views of each. */
+/* The zones of a cluster: who is in which, and how far they are. */
 #include "cluster/zone.h"
 
 #include <string.h>
 
 #include "cluster/state.h"
 
-/* ---- who is in which ---- */
+/* ---- one zone ---- */
 
-static void zone_free(struct zone *zone)
+static void zone_free(struct cluster *cluster, struct zone *zone)
 {
+    map_remove(&cluster->zone_map, zone->key, zone->key_len);
     list_remove(&zone->link);
     balance_view_free(&zone->view);
     mem_free(zone->members);
@@ -21,27 +22,9 @@ static void zone_free(struct zone *zone)
 void zones_free(struct cluster *cluster)
 {
     LIST_EACH_SAFE(link, next, &cluster->zones) {
-        zone_free(CONTAINER_OF(link, struct zone, link));
+        zone_free(cluster, CONTAINER_OF(link, struct zone, link));
     }
-}
-
-static bool anybody_in(const struct cluster *cluster, const char *name)
-{
-    LIST_EACH(link, &cluster->endpoints) {
-        if (strcmp(CONTAINER_OF(link, struct endpoint, link)->zone, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* A zone that nobody is in is more likely a wrong name than a place far from everything. */
-static bool zones_matter(const struct cluster *cluster)
-{
-    const struct policy_spill *spill = &cluster->conf->policy.spill;
-
-    if (!spill->zones || cluster->by_key)
-        return false;
-    return spill->distances || (spill->zone && anybody_in(cluster, spill->zone));
+    map_free(&cluster->zone_map);
 }
 
 /* The number behind "NAME=" in a list such as "b=500,c=12000". */
@@ -59,63 +42,193 @@ static uint64_t distance_by_conf(const char *list, const char *name)
     return UINT64_MAX;
 }
 
-static void place(struct zone *zone, const struct policy_spill *spill)
-{
-    zone->is_own = spill->zone && strcmp(spill->zone, zone->name) == 0;
-    zone->distance_us = distance_by_conf(spill->distances, zone->name);
-}
-
 void zones_outdate(struct cluster *cluster)
 {
     LIST_EACH(link, &cluster->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
         zone->outdated = true;
-        place(zone, &cluster->conf->policy.spill);
+        zone->distance_us = UINT64_MAX;
     }
 }
 
-static struct zone *zone_new(struct cluster *cluster, uint32_t priority, const char *name)
+/* ---- what tells them apart ---- */
+
+bool zone_is_own(const struct cluster *cluster, const struct model_locality *place)
 {
-    size_t size = strlen(name) + 1;
-    struct zone *zone = mem_zalloc(sizeof *zone + size);
+    const char *own = cluster->conf->policy.spill.zone;
+
+    return own && strcmp(own, place->label) == 0;
+}
+
+/* A zone that nobody is in is more likely a wrong name than a place far from everything. */
+bool zones_matter(const struct cluster *cluster, bool has_own)
+{
+    const struct policy_spill *spill = &cluster->conf->policy.spill;
+
+    return spill->zones && !cluster->by_key && (spill->distances || has_own);
+}
+
+static bool are_weighted(const struct cluster *cluster)
+{
+    return cluster->conf->policy.spill.weighted && !cluster->by_key;
+}
+
+static bool add_name(struct buf *out, const char *name)
+{
+    return buf_append(out, name, strlen(name) + 1);
+}
+
+bool zone_key(const struct cluster *cluster, const struct model_locality *place, bool matter, bool is_degraded,
+              struct buf *key)
+{
+    bool made =
+        buf_append(key, &place->priority, sizeof place->priority) && buf_append(key, is_degraded ? "d" : "h", 1);
+
+    if (are_weighted(cluster))
+        return made && add_name(key, place->region) && add_name(key, place->zone) && add_name(key, place->sub_zone);
+    return made && (!matter || add_name(key, place->label));
+}
+
+/* "eu/eu-1/rack-7" */
+static void write_place(const struct model_locality *place, char *out)
+{
+    const char *names[] = { place->region, place->zone, place->sub_zone };
+    char *at = out;
+
+    *at = '\0';
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        size_t len = strlen(names[i]);
+
+        if (len == 0)
+            continue;
+        if (at != out)
+            *at++ = '/';
+        memcpy(at, names[i], len + 1);
+        at += len;
+    }
+}
+
+static size_t name_room(const struct model_locality *place)
+{
+    return strlen(place->region) + strlen(place->zone) + strlen(place->sub_zone) + strlen(place->label) + 3;
+}
+
+static struct zone *zone_new(struct cluster *cluster, const struct model_locality *place, bool matter,
+                             const struct buf *key)
+{
+    size_t len = buf_len(key);
+    struct zone *zone = mem_zalloc(sizeof *zone + len + name_room(place));
+    char *name;
 
     if (!zone)
         return NULL;
-    memcpy(zone->name, name, size);
-    zone->priority = priority;
-    place(zone, &cluster->conf->policy.spill);
-    zone->order = xxh64(name, size, cluster->shared->subset);
+    memcpy(zone->key, buf_bytes(key), len);
+    zone->key_len = len;
+    name = zone->key + len;
+    if (are_weighted(cluster))
+        write_place(place, name);
+    else
+        memcpy(name, matter ? place->label : "", matter ? strlen(place->label) + 1 : 1);
+    zone->name = name;
+    zone->priority = place->priority;
+    zone->distance_us = UINT64_MAX;
+    zone->order = xxh64(name, strlen(name) + 1, cluster->shared->subset);
+    if (!map_put(&cluster->zone_map, zone->key, len, zone)) {
+        mem_free(zone);
+        return NULL;
+    }
     list_push_back(&cluster->zones, &zone->link);
     return zone;
 }
 
-static struct zone *zone_of(struct cluster *cluster, uint32_t priority, const char *name)
+/* Configured distances count whatever was measured. */
+static void look_where_it_is(struct zone *zone, const struct cluster *cluster, const struct model_locality *place)
+{
+    const struct policy_spill *spill = &cluster->conf->policy.spill;
+    uint64_t configured = distance_by_conf(spill->distances, place->label);
+
+    zone->is_own = zone->name[0] && zone_is_own(cluster, place);
+    zone->weight = are_weighted(cluster) ? place->weight : 0;
+    if (configured != UINT64_MAX)
+        zone->distance_us = configured;
+}
+
+static struct zone *zone_of(struct cluster *cluster, const struct model_locality *place, bool matter, bool is_degraded)
+{
+    struct buf key = { 0 };
+    uint8_t room[256];
+    struct zone *zone = NULL;
+
+    buf_lend(&key, room, sizeof room);
+    if (zone_key(cluster, place, matter, is_degraded, &key))
+        zone = map_get(&cluster->zone_map, (const char *) buf_bytes(&key), buf_len(&key));
+    if (!zone && buf_len(&key) > 0)
+        zone = zone_new(cluster, place, matter, &key);
+    if (zone) {
+        zone->is_degraded = is_degraded;
+        look_where_it_is(zone, cluster, place);
+    }
+    buf_free(&key);
+    return zone;
+}
+
+/* ---- who is in which ---- */
+
+static void add_locality(struct zone *zone, const struct model_locality *place, size_t n, size_t n_usable,
+                         size_t n_around, bool panic)
+{
+    zone->n += n;
+    zone->n_usable += n_usable;
+    zone->n_around += n_around;
+    if (panic || n_usable > 0)
+        zone->locality_weights += place->weight;
+}
+
+static bool find_zones(struct cluster *cluster, struct placing *placing, const struct model_locality *place,
+                       bool matter)
+{
+    const struct tally *tally = &placing->tally;
+    bool panic = placing->priority->panic, apart = tally->n_degraded > 0 && !panic;
+    size_t n = tally->n - (apart ? tally->n_degraded : 0);
+
+    if (n > 0)
+        placing->zone = zone_of(cluster, place, matter, false);
+    if (apart)
+        placing->degraded = zone_of(cluster, place, matter, true);
+    if ((n > 0 && !placing->zone) || (apart && !placing->degraded))
+        return false;
+    if (n > 0)
+        add_locality(placing->zone, place, n, tally->n_usable + (apart ? 0 : tally->n_degraded_usable), tally->n,
+                     panic);
+    if (apart)
+        add_locality(placing->degraded, place, tally->n_degraded, tally->n_degraded_usable, tally->n, panic);
+    return true;
+}
+
+static void empty_zones(struct cluster *cluster)
 {
     LIST_EACH(link, &cluster->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
-        if (zone->priority == priority && strcmp(zone->name, name) == 0)
-            return zone;
+        zone->n = zone->n_usable = zone->n_around = zone->n_made = 0;
+        zone->locality_weights = 0;
     }
-    return zone_new(cluster, priority, name);
 }
 
-static bool assign(struct cluster *cluster)
+static bool assign_localities(struct cluster *cluster, struct placing *placings)
 {
-    bool matter = zones_matter(cluster);
+    const struct model_endpoints *set = cluster->set;
+    bool has_own = false, matter;
 
-    LIST_EACH(link, &cluster->endpoints) {
-        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
-
-        endpoint->home = zone_of(cluster, endpoint->priority, matter ? endpoint->zone : "");
-        if (!endpoint->home)
+    for (size_t i = 0; i < set->n_localities; i++)
+        has_own = has_own || (placings[i].tally.n > 0 && zone_is_own(cluster, &set->localities[i]));
+    matter = zones_matter(cluster, has_own);
+    for (size_t i = 0; i < set->n_localities; i++)
+        if (placings[i].tally.n > 0 && !find_zones(cluster, &placings[i], &set->localities[i], matter))
             return false;
-    }
     return true;
 }
-
-/* ---- how far they are ---- */
 
 static uint64_t connect_us(const struct endpoint *endpoint)
 {
@@ -123,6 +236,40 @@ static uint64_t connect_us(const struct endpoint *endpoint)
 
     return us > 0 ? us : UINT64_MAX;
 }
+
+static void assign_endpoints(struct cluster *cluster, const struct placing *placings)
+{
+    const char *distances = cluster->conf->policy.spill.distances;
+
+    LIST_EACH(link, &cluster->endpoints) {
+        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+        const struct placing *placing = &placings[endpoint->locality];
+        bool apart = endpoint->told_health == ENDPOINT_DEGRADED && placing->degraded;
+        struct zone *zone = apart ? placing->degraded : placing->zone;
+        uint64_t distance = connect_us(endpoint);
+
+        endpoint->home = zone;
+        zone->n_made++;
+        if (distance < zone->distance_us && distance_by_conf(distances, endpoint->zone) == UINT64_MAX)
+            zone->distance_us = distance;
+    }
+}
+
+/* Zones that nobody is in any more go. */
+static void drop_empty_ones(struct cluster *cluster)
+{
+    cluster->n_zones = 0;
+    LIST_EACH_SAFE(link, next, &cluster->zones) {
+        struct zone *zone = CONTAINER_OF(link, struct zone, link);
+
+        if (zone->n == 0)
+            zone_free(cluster, zone);
+        else
+            cluster->n_zones++;
+    }
+}
+
+/* ---- how far they are ---- */
 
 /* By halves and doubles: what differs by less is equally far. */
 static unsigned ring_of(uint64_t distance_us)
@@ -138,6 +285,8 @@ static bool is_before(const struct zone *a, const struct zone *b)
 {
     if (a->priority != b->priority)
         return a->priority < b->priority;
+    if (a->is_degraded != b->is_degraded)
+        return b->is_degraded;
     if (a->is_own != b->is_own)
         return a->is_own;
     if (ring_of(a->distance_us) != ring_of(b->distance_us))
@@ -145,6 +294,7 @@ static bool is_before(const struct zone *a, const struct zone *b)
     return a->order < b->order;
 }
 
+/* From the end, since most stand in order already. */
 static void line_up(struct cluster *cluster)
 {
     struct list unsorted;
@@ -153,190 +303,29 @@ static void line_up(struct cluster *cluster)
     list_take_all(&unsorted, &cluster->zones);
     LIST_EACH_SAFE(link, next, &unsorted) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
-        struct list *at = cluster->zones.next;
+        struct list *at = cluster->zones.prev;
 
         list_remove(link);
-        while (at != &cluster->zones && is_before(CONTAINER_OF(at, struct zone, link), zone))
-            at = at->next;
-        list_push_back(at, link);
+        while (at != &cluster->zones && is_before(zone, CONTAINER_OF(at, struct zone, link)))
+            at = at->prev;
+        list_push_back(at->next, link);
     }
-}
-
-/* ---- counting ---- */
-
-static void count_one(struct endpoint *endpoint, const char *distances)
-{
-    struct zone *zone = endpoint->home;
-    uint64_t distance = connect_us(endpoint);
-
-    zone->n++;
-    zone->n_usable += endpoint_usable(endpoint);
-    if (distance < zone->distance_us && distance_by_conf(distances, zone->name) == UINT64_MAX)
-        zone->distance_us = distance;
-}
-
-/* Zones that nobody is in any more go. */
-static void count(struct cluster *cluster)
-{
-    cluster->n_zones = 0;
-    LIST_EACH(link, &cluster->zones) {
-        struct zone *zone = CONTAINER_OF(link, struct zone, link);
-
-        zone->n = zone->n_usable = 0;
-    }
-    LIST_EACH(link, &cluster->endpoints) {
-        count_one(CONTAINER_OF(link, struct endpoint, link), cluster->conf->policy.spill.distances);
-    }
-    LIST_EACH_SAFE(link, next, &cluster->zones) {
-        struct zone *zone = CONTAINER_OF(link, struct zone, link);
-
-        if (zone->n == 0)
-            zone_free(zone);
-        else
-            cluster->n_zones++;
-    }
-}
-
-/* Of SRV records the best priority that can be reached has all (RFC 2782): one usable endpoint is enough. */
-static uint32_t overprovisioning(const struct cluster *cluster)
-{
-    bool is_srv = strcmp(cluster->set->source, "srv") == 0;
-
-    return is_srv ? UINT32_MAX : cluster->conf->policy.spill.overprovisioning_percent;
-}
-
-/* One entry a priority, in order: zones are sorted. There are no more priorities than zones. */
-static bool share(struct cluster *cluster)
-{
-    struct priority *priorities = mem_array(cluster->n_zones, sizeof *priorities), *last = NULL;
-    size_t n = 0;
-
-    if (!priorities)
-        return false;
-    cluster->n_usable = 0;
-    LIST_EACH(link, &cluster->zones) {
-        const struct zone *zone = CONTAINER_OF(link, struct zone, link);
-
-        if (!last || last->level != zone->priority) {
-            last = &priorities[n++];
-            last->level = zone->priority;
-        }
-        last->n += (uint32_t) zone->n;
-        last->n_usable += (uint32_t) zone->n_usable;
-        cluster->n_usable += zone->n_usable;
-    }
-    priority_share(priorities, n, overprovisioning(cluster), cluster->conf->policy.spill.panic_percent);
-    mem_free(cluster->priorities);
-    cluster->priorities = priorities;
-    cluster->n_priorities = n;
-    return true;
-}
-
-static bool panics(const struct cluster *cluster, const struct zone *zone)
-{
-    for (size_t i = 0; i < cluster->n_priorities; i++)
-        if (cluster->priorities[i].level == zone->priority)
-            return cluster->priorities[i].panic;
-    return cluster->n_usable == 0;
-}
-
-/* ---- views ---- */
-
-/* Of a very large zone only a part is used. Policies that go by a key keep all, since clients must agree on who has it.
- * False: out of memory. */
-static bool keep_subset(const struct cluster *cluster, struct endpoint **members, struct balance_endpoint **balanced,
-                        size_t *n)
-{
-    size_t keep = balance_subset_size(*n, cluster->conf->policy.subset_size);
-    uint32_t *chosen;
-    bool made;
-
-    if (keep == *n || cluster->by_key)
-        return true;
-    chosen = mem_array(keep, sizeof *chosen);
-    made = chosen && balance_subset(balanced, *n, cluster->shared->subset, keep, chosen);
-    for (size_t i = 0; made && i < *n; i++)
-        members[i]->spare = true;
-    for (size_t i = 0; made && i < keep; i++) {
-        members[i] = members[chosen[i]];
-        members[i]->spare = false;
-        balanced[i] = balanced[chosen[i]];
-    }
-    mem_free(chosen);
-    *n = keep;
-    return made;
-}
-
-/* Who may get an attempt: all in panic; below half also those that were isolated for their rate alone; else the usable ones. */
-static bool may_be_in(const struct zone *zone, const struct endpoint *endpoint, bool panic)
-{
-    if (panic || endpoint_usable(endpoint))
-        return true;
-    return 2 * zone->n_usable < zone->n && endpoint_usable_but_for_rate(endpoint);
-}
-
-static void replace_balancer(struct zone *zone, struct balancer *balancer)
-{
-    if (zone->balancer && zone->balancer != balancer)
-        zone->balancer->ops->free(zone->balancer);
-    zone->balancer = balancer;
-    zone->outdated = false;
-}
-
-static bool build_view(struct cluster *cluster, struct zone *zone)
-{
-    struct endpoint **members = mem_array(zone->n, sizeof *members);
-    struct balance_endpoint **balanced = mem_array(zone->n, sizeof *balanced);
-    struct balance_view view = { 0 };
-    bool renew = zone->outdated || !zone->balancer, panic = panics(cluster, zone), lenient = false;
-    struct balancer *balancer = renew ? cluster_make_balancer(cluster->conf) : zone->balancer;
-    size_t n = 0;
-
-    if (!members || !balanced || !balancer)
-        goto fail;
-    LIST_EACH(link, &cluster->endpoints) {
-        struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
-
-        if (endpoint->home != zone)
-            continue;
-        endpoint->spare = false;
-        if (!may_be_in(zone, endpoint, panic))
-            continue;
-        lenient = lenient || !endpoint_usable(endpoint);
-        members[n] = endpoint;
-        balanced[n++] = &endpoint->stats->balance;
-    }
-    if (!keep_subset(cluster, members, balanced, &n) || !balance_view_build(&view, balanced, n) ||
-        !balance_prepare(balancer, &view))
-        goto fail;
-    balance_view_free(&zone->view);
-    zone->view = view;
-    replace_balancer(zone, balancer);
-    mem_free(balanced);
-    mem_free(zone->members);
-    zone->members = members;
-    zone->lenient = lenient;
-    return true;
-fail:
-    if (renew && balancer)
-        balancer->ops->free(balancer);
-    balance_view_free(&view);
-    mem_free(members);
-    mem_free(balanced);
-    return false;
 }
 
 bool zones_build(struct cluster *cluster)
 {
-    bool made;
+    struct placing *placings = mem_array(cluster->set->n_localities, sizeof *placings);
+    bool made = placings && zones_count(cluster, placings);
 
-    if (!assign(cluster))
-        return false;
-    count(cluster);
-    line_up(cluster);
-    made = share(cluster);
-    LIST_EACH(link, &cluster->zones) {
-        made = build_view(cluster, CONTAINER_OF(link, struct zone, link)) && made;
+    if (made)
+        empty_zones(cluster);
+    made = made && assign_localities(cluster, placings);
+    if (made) {
+        assign_endpoints(cluster, placings);
+        drop_empty_ones(cluster);
+        line_up(cluster);
+        made = zones_view(cluster, placings);
     }
+    mem_free(placings);
     return made;
 }

@@ -9,7 +9,7 @@ static struct zone *next_of(const struct cluster *cluster, const struct zone *zo
     for (struct list *at = zone->link.next; at != &cluster->zones; at = at->next) {
         struct zone *next = CONTAINER_OF(at, struct zone, link);
 
-        if (next->priority == zone->priority && next->view.n > 0)
+        if (next->priority == zone->priority && next->is_degraded == zone->is_degraded && next->view.n > 0)
             return next;
     }
     return NULL;
@@ -25,7 +25,7 @@ static void tell_spilling(const struct cluster *cluster, struct zone *zone, cons
         return;
     zone->told_spilling = spills;
     OBSERVE(cluster->env.observe, MESH_LOG_INFO, spills ? "zone_spill_begins" : "zone_spill_ends",
-            FIELD_TEXT("cluster", cluster->conf->name), FIELD_TEXT("zone", zone->name),
+            FIELD_TEXT("cluster", cluster->conf->label), FIELD_TEXT("zone", zone->name),
             FIELD_TEXT("next_zone", next ? next->name : ""),
             FIELD_NUMBER("kept_percent", (uint64_t) keep * 100 / SPILL_WHOLE),
             FIELD_NUMBER("limit_per_second", (uint64_t) zone->spill.limit));
@@ -40,11 +40,20 @@ static void look_at_load(const struct cluster *cluster, struct zone *zone, uint6
         tell_spilling(cluster, zone, next);
 }
 
+/* 65536ths of what its endpoints could do together that the usable ones can, with overprovisioning. */
+static uint64_t well_part(const struct cluster *cluster, const struct zone *zone)
+{
+    uint64_t part = zone->n_around > 0 ? (uint64_t) zone->n_usable * SPILL_WHOLE / zone->n_around : 0;
+
+    part = cluster_overprovisioning(cluster) * part / 100;
+    return part < SPILL_WHOLE ? part : SPILL_WHOLE;
+}
+
 /* 65536ths that stay in the zone: by those who are well, and by load. */
 static uint64_t kept(const struct cluster *cluster, const struct zone *zone)
 {
     const struct policy_spill *spill = &cluster->conf->policy.spill;
-    uint64_t keep = (uint64_t) spill->overprovisioning_percent * SPILL_WHOLE / 100 * zone->n_usable / zone->n;
+    uint64_t keep = well_part(cluster, zone);
 
     if (keep > SPILL_WHOLE || zone->lenient)
         keep = SPILL_WHOLE;
@@ -90,9 +99,14 @@ static void note_pass(const struct cluster *cluster, const struct zone *zone, en
     choice->facts.kept_percent = (uint8_t) zone_kept_percent(cluster, zone);
 }
 
+static bool is_asked(const struct zone *zone, const struct priority *priority, bool degraded)
+{
+    return zone->priority == priority->level && zone->is_degraded == degraded && zone->view.n > 0;
+}
+
 /* The first zone of the priority that takes it. When all pass it on, it is the nearest one's: no ping-pong when everything is full. */
-static struct zone *choose_of_priority(struct cluster *cluster, uint32_t priority, const struct cluster_hint *hint,
-                                       uint64_t now_us)
+static struct zone *choose_by_distance(struct cluster *cluster, const struct priority *priority, bool degraded,
+                                       const struct cluster_hint *hint, uint64_t now_us)
 {
     struct zone *nearest = NULL;
 
@@ -100,7 +114,7 @@ static struct zone *choose_of_priority(struct cluster *cluster, uint32_t priorit
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
         enum zone_pass pass;
 
-        if (zone->priority != priority || zone->view.n == 0)
+        if (!is_asked(zone, priority, degraded))
             continue;
         pass = ask(cluster, zone, hint, now_us);
         if (pass == ZONE_TOOK_IT)
@@ -113,6 +127,72 @@ static struct zone *choose_of_priority(struct cluster *cluster, uint32_t priorit
         hint->choice->facts.came_back = nearest != NULL;
     return nearest;
 }
+
+/* ---- weighted localities ---- */
+
+/* Envoy's: its weight, less when not all of it are usable. In panic every endpoint is as good as another. */
+static uint64_t effective_weight(const struct cluster *cluster, const struct zone *zone)
+{
+    if (zone->panics)
+        return (uint64_t) zone->view.n * SPILL_WHOLE;
+    return zone->weight * well_part(cluster, zone);
+}
+
+static bool is_used_up(const struct zone *zone, const struct cluster_hint *hint)
+{
+    return (hint->n_tried > 0 && all_tried(zone, hint)) || (hint->beside && hint->beside->home == zone);
+}
+
+/* One at random by weight; `spare_used`: none whose endpoints were all tried. NULL: there is none with a weight. */
+static struct zone *draw_by_weight(struct cluster *cluster, const struct priority *priority, bool degraded,
+                                   const struct cluster_hint *hint, bool spare_used)
+{
+    struct zone *drawn = NULL;
+    uint64_t sum = 0;
+
+    LIST_EACH(link, &cluster->zones) {
+        struct zone *zone = CONTAINER_OF(link, struct zone, link);
+        uint64_t weight;
+
+        if (!is_asked(zone, priority, degraded) || (spare_used && is_used_up(zone, hint)))
+            continue;
+        weight = effective_weight(cluster, zone);
+        sum += weight;
+        if (weight > 0 && rand_below(loop_rand(cluster->env.loop), sum) < weight)
+            drawn = zone;
+    }
+    return drawn;
+}
+
+static struct zone *choose_of_priority(struct cluster *cluster, const struct priority *priority, bool degraded,
+                                       const struct cluster_hint *hint, uint64_t now_us)
+{
+    struct zone *zone = NULL;
+
+    if (cluster->conf->policy.spill.weighted) {
+        zone = draw_by_weight(cluster, priority, degraded, hint, true);
+        if (!zone)
+            zone = draw_by_weight(cluster, priority, degraded, hint, false);
+    }
+    if (zone)
+        spill_wanted(&zone->spill);
+    return zone ? zone : choose_by_distance(cluster, priority, degraded, hint, now_us);
+}
+
+uint32_t zone_weight_percent(const struct cluster *cluster, const struct zone *zone)
+{
+    uint64_t sum = 0, own = zone->view.n > 0 ? effective_weight(cluster, zone) : 0;
+
+    LIST_EACH(link, &cluster->zones) {
+        const struct zone *other = CONTAINER_OF(link, struct zone, link);
+
+        if (other->priority == zone->priority && other->is_degraded == zone->is_degraded && other->view.n > 0)
+            sum += effective_weight(cluster, other);
+    }
+    return sum > 0 ? (uint32_t) ((double) own * 100 / (double) sum + 0.5) : 0;
+}
+
+/* ---- all of it ---- */
 
 static struct zone *anybody(const struct cluster *cluster)
 {
@@ -127,15 +207,17 @@ static struct zone *anybody(const struct cluster *cluster)
 
 struct zone *zone_choose(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us)
 {
+    const struct priority *priority;
     struct zone *zone;
-    size_t at;
+    bool degraded;
 
     if (cluster->n_zones <= 1)
         return anybody(cluster);
-    at = priority_pick(cluster->priorities, cluster->n_priorities, loop_rand(cluster->env.loop));
+    priority = &cluster->priorities[priority_pick(cluster->priorities, cluster->n_priorities,
+                                                  loop_rand(cluster->env.loop), &degraded)];
     if (hint->choice)
-        hint->choice->facts.priority_percent = (uint8_t) cluster->priorities[at].load;
-    zone = choose_of_priority(cluster, cluster->priorities[at].level, hint, now_us);
+        hint->choice->facts.priority_percent = (uint8_t) (degraded ? priority->degraded_load : priority->load);
+    zone = choose_of_priority(cluster, priority, degraded, hint, now_us);
     return zone ? zone : anybody(cluster);
 }
 

@@ -64,7 +64,6 @@ struct model_endpoint {
 struct model_drop {
     const char *category;
     uint32_t per_million;
-    uint16_t origin; /* of requests to this one's endpoints */
 };
 
 enum model_endpoints_state {

@@ -3,6 +3,10 @@
 #ifndef TESTS_SUPPORT_ASSIGNMENT_H
 #define TESTS_SUPPORT_ASSIGNMENT_H
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
 #include "mesh_test.h"
 
 static inline void put_varint(struct buf *out, uint64_t value)

@@ -11,7 +11,7 @@
 #include "source/xds/reading.h"
 #include "source/xds/wire.h"
 
-enum { ENDPOINTS_PRIORITIES = 129, ENDPOINTS_LOCALITIES_MOST = 1 << 16 };
+enum { ENDPOINTS_PRIORITIES = 129, ENDPOINTS_LOCALITIES_MOST = 4096 };
 
 /* One LbEndpoint as it was read. Texts are borrowed. */
 struct endpoint_read {

@@ -12,6 +12,13 @@ struct example {
     size_t n;
 };
 
+static struct priority counted(uint64_t n, uint64_t usable, uint64_t degraded)
+{
+    return (struct priority){
+        .n = n, .n_usable = usable, .n_degraded = degraded, .heads = n, .heads_usable = usable + degraded
+    };
+}
+
 static void shares_are_those_of_envoy(void **state)
 {
     /* "Priority levels": https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/priority */
@@ -29,7 +36,7 @@ static void shares_are_those_of_envoy(void **state)
         uint32_t sum = 0;
 
         for (size_t p = 0; p < example->n; p++)
-            priorities[p] = (struct priority){ .n = 100, .n_usable = example->usable[p] };
+            priorities[p] = counted(100, example->usable[p], 0);
         priority_share(priorities, example->n, 140, 0);
         for (size_t p = 0; p < example->n; p++) {
             assert_in_range(priorities[p].load + 1, example->load[p],
@@ -43,7 +50,7 @@ static void shares_are_those_of_envoy(void **state)
 
 static void nobody_usable_is_panic(void **state)
 {
-    struct priority priorities[] = { { .n = 30 }, { .n = 10 } };
+    struct priority priorities[] = { counted(30, 0, 0), counted(10, 0, 0) };
 
     (void) state;
     priority_share(priorities, 2, 140, 0);
@@ -54,7 +61,7 @@ static void nobody_usable_is_panic(void **state)
 
 static void one_of_many_is_somebody(void **state)
 {
-    struct priority priorities[] = { { .n = 1000, .n_usable = 1 } };
+    struct priority priorities[] = { counted(1000, 1, 0) };
 
     (void) state;
     priority_share(priorities, 1, 140, 0);
@@ -64,12 +71,12 @@ static void one_of_many_is_somebody(void **state)
 
 static void few_usable_are_panic_where_configured(void **state)
 {
-    struct priority priorities[] = { { .n = 10, .n_usable = 4 }, { .n = 10, .n_usable = 1 } };
+    struct priority priorities[] = { counted(10, 4, 0), counted(10, 1, 0) };
 
     (void) state;
     priority_share(priorities, 2, 140, 50);
     assert_true(priorities[0].panic && priorities[1].panic);
-    priorities[1].n_usable = 10; /* together they can do it all: no panic */
+    priorities[1] = counted(10, 10, 0); /* together they can do it all: no panic */
     priority_share(priorities, 2, 140, 50);
     assert_false(priorities[0].panic || priorities[1].panic);
     assert_int_equal(priorities[0].load, 56);
@@ -77,23 +84,72 @@ static void few_usable_are_panic_where_configured(void **state)
 
 static void picks_follow_the_shares(void **state)
 {
-    struct priority priorities[] = { { .n = 4, .n_usable = 2 }, { .n = 4, .n_usable = 4 } };
+    struct priority priorities[] = { counted(4, 2, 0), counted(4, 4, 0) };
     unsigned first = 0;
     struct rand dice;
+    bool degraded;
 
     (void) state;
     rand_seed_with(&dice, 1);
     priority_share(priorities, 2, 140, 0);
     for (int i = 0; i < 10000; i++)
-        first += priority_pick(priorities, 2, &dice) == 0;
+        first += priority_pick(priorities, 2, &dice, &degraded) == 0;
     assert_in_range(first, 6800, 7200);
+}
+
+/* Healthy endpoints of all priorities come before degraded ones of any. */
+static void degraded_ones_carry_what_is_left(void **state)
+{
+    struct priority one[] = { counted(100, 50, 50) };
+    struct priority two[] = { counted(100, 20, 40), counted(100, 30, 10) };
+    struct priority none_healthy[] = { counted(10, 0, 3), counted(10, 0, 0) };
+    unsigned of_second = 0, degraded_ones = 0;
+    struct rand dice;
+
+    (void) state;
+    priority_share(one, 1, 140, 50);
+    assert_int_equal(one[0].load, 70);
+    assert_int_equal(one[0].degraded_load, 30);
+    priority_share(two, 2, 140, 0);
+    assert_int_equal(two[0].load, 28);
+    assert_int_equal(two[1].load, 42);
+    assert_int_equal(two[0].degraded_load, 30);
+    assert_int_equal(two[1].degraded_load, 0);
+    priority_share(none_healthy, 2, 140, 0);
+    assert_int_equal(none_healthy[0].degraded_load, 100);
+    assert_false(none_healthy[0].panic);
+    rand_seed_with(&dice, 1);
+    for (int i = 0; i < 10000; i++) {
+        bool degraded;
+
+        of_second += priority_pick(two, 2, &dice, &degraded) == 1;
+        degraded_ones += degraded;
+    }
+    assert_in_range(of_second, 4000, 4400);
+    assert_in_range(degraded_ones, 2800, 3200);
+}
+
+/* With weights that are not heads, panic still goes by heads. */
+static void weights_are_not_heads(void **state)
+{
+    struct priority priorities[] = { { .n = 100, .n_usable = 90, .heads = 10, .heads_usable = 1 },
+                                     { .n = 10, .n_usable = 0, .heads = 10, .heads_usable = 0 } };
+
+    (void) state;
+    priority_share(priorities, 1, 100, 50);
+    assert_int_equal(priorities[0].load, 100);
+    assert_true(priorities[0].panic);
+    priority_share(priorities, 2, 140, 0);
+    assert_int_equal(priorities[0].load, 100);
+    assert_false(priorities[0].panic);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shares_are_those_of_envoy), cmocka_unit_test(nobody_usable_is_panic),
-        cmocka_unit_test(one_of_many_is_somebody),   cmocka_unit_test(few_usable_are_panic_where_configured),
+        cmocka_unit_test(shares_are_those_of_envoy),        cmocka_unit_test(nobody_usable_is_panic),
+        cmocka_unit_test(degraded_ones_carry_what_is_left), cmocka_unit_test(weights_are_not_heads),
+        cmocka_unit_test(one_of_many_is_somebody),          cmocka_unit_test(few_usable_are_panic_where_configured),
         cmocka_unit_test(picks_follow_the_shares),
     };
 
