@@ -274,16 +274,16 @@ static void on_serve(struct loop_later *later)
 
 /* ---- what the control plane wants not to be sent ---- */
 
-static int32_t pass_drops(const struct admission *admission, struct fault *fault)
+int32_t admission_pass_drops(struct cluster *cluster, uint16_t origin, struct fault *fault)
 {
-    const struct model_drop *drop = load_drop(admission->cluster);
+    const struct model_drop *drop = cluster->set->n_drops > 0 ? load_drop(cluster, origin) : NULL;
 
     if (!drop)
         return 0;
-    fault_set(fault, MESH_ERR_THROTTLED,
-              "the control plane wants %u.%04u %% to be dropped (category \"%.80s\"); nothing was sent",
-              drop->per_million / 10000, drop->per_million % 10000, drop->category);
-    return refused(admission, REFUSED_BY_DROP, MESH_ERR_THROTTLED);
+    atomic_fetch_add_explicit(&cluster->shared->admission.refused[REFUSED_BY_DROP], 1, memory_order_relaxed);
+    return fault_set(fault, MESH_ERR_THROTTLED,
+                     "the control plane wants %u.%04u %% to be dropped (category \"%.80s\"); nothing was sent",
+                     drop->per_million / 10000, drop->per_million % 10000, drop->category);
 }
 
 /* ---- what attempts tell ---- */
@@ -322,7 +322,7 @@ int32_t admission_enter(struct admission *admission, struct cluster *cluster, st
     int32_t err;
 
     admission->cluster = cluster;
-    err = cluster->set->n_drops > 0 ? pass_drops(admission, fault) : 0;
+    err = admission_pass_drops(cluster, 0, fault);
     if (!err)
         err = enter_breaker(admission, fault);
     if (err) {

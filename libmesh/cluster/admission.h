@@ -84,6 +84,8 @@ void admission_close(struct cluster *cluster);
 /* May the request run? Counts it, until admission_leave(). MESH_ERR_AGAIN: it waits, on_decided() will come from another turn or
  * from the end of this one. MESH_ERR_OVERFLOW, MESH_ERR_THROTTLED, MESH_ERR_RATE_LIMITED with a sentence. */
 int32_t admission_enter(struct admission *admission, struct cluster *cluster, struct fault *fault);
+/* What the control plane wants not to be sent to endpoints of one origin. MESH_ERR_THROTTLED, counted, with a sentence. */
+int32_t admission_pass_drops(struct cluster *cluster, uint16_t origin, struct fault *fault);
 /* It runs no more, or waits no more. Nothing if it has not entered. */
 void admission_leave(struct admission *admission);
 /* May an attempt of it wait for a connection? Counts that too. MESH_ERR_OVERFLOW. */

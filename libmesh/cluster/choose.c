@@ -185,13 +185,22 @@ static void heed_news(struct cluster *cluster)
         cluster_health_changed(cluster); /* tried again at the end of the turn */
 }
 
-static int32_t open_pool(struct endpoint *endpoint, struct fault *fault)
+/* Nothing comes of it after all. */
+static int32_t undo(struct endpoint *endpoint, int32_t err)
 {
-    int32_t err = endpoint_open_pool(endpoint, fault);
-
     if (err)
         endpoint_judge(endpoint, ATTEMPT_UNJUDGED, loop_now_us(endpoint->cluster->env.loop));
     return err;
+}
+
+static int32_t pass_drops(struct endpoint *endpoint, struct fault *fault)
+{
+    return undo(endpoint, admission_pass_drops(endpoint->cluster, endpoint->origin_number, fault));
+}
+
+static int32_t open_pool(struct endpoint *endpoint, struct fault *fault)
+{
+    return undo(endpoint, endpoint_open_pool(endpoint, fault));
 }
 
 static bool was_tried(const struct cluster_hint *hint, const struct endpoint *endpoint)
@@ -207,6 +216,7 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
 {
     uint64_t now = loop_now_us(cluster->env.loop);
     struct zone *zone;
+    int32_t err;
 
     if (checker_has_news(cluster))
         heed_news(cluster);
@@ -231,5 +241,6 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
         *out = choose_in(cluster, zone, hint);
     if (hint->beside && was_tried(hint, *out))
         return fault_set(fault, MESH_ERR_NO_HEALTHY, "there is no other endpoint");
-    return open_pool(*out, fault);
+    err = hint->n_tried == 0 && (*out)->origin_number > 0 ? pass_drops(*out, fault) : 0;
+    return err ? err : open_pool(*out, fault);
 }

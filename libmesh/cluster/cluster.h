@@ -85,10 +85,13 @@ struct endpoint {
     uint32_t weight, priority;
     uint8_t told_health; /* enum model_health: by the control plane */
     bool removed;
-    bool usable;    /* when it was last counted */
-    bool seen;      /* while a new set is matched */
-    bool spare;     /* usable, and not in the part of a very large cluster that this client uses */
-    bool unchecked; /* active checks leave it out */
+    bool usable;            /* when it was last counted */
+    bool seen;              /* while a new set is matched */
+    bool spare;             /* usable, and not in the part of a very large cluster that this client uses */
+    bool unchecked;         /* active checks leave it out */
+    bool is_held;           /* named by nobody any more: it serves until it fails */
+    bool is_gone;           /* it was held, and has failed */
+    uint16_t origin_number; /* of `origin` in the cluster's set, + 1; 0: none */
 
     struct check *check;          /* NULL: this loop does not check it */
     struct model_cluster *conf;   /* what the pool was made by: a reference */

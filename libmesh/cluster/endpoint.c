@@ -135,6 +135,9 @@ void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoints *set
     endpoint->labels = model_endpoint_rare(set, model)->labels;
     endpoint->told_health = model->health;
     endpoint->unchecked = model->unchecked;
+    endpoint->origin_number = model->origin;
+    endpoint->is_held = model->is_held;
+    endpoint->is_gone = endpoint->is_gone && model->is_held;
     load_place_endpoint(endpoint->cluster->shared, endpoint->stats, model_endpoint_locality(set, model),
                         origin ? origin->name : "");
     if (origin == endpoint->origin)
@@ -172,7 +175,9 @@ static bool is_ejected(const struct endpoint *endpoint)
 
 static bool is_to_be_used(const struct endpoint *endpoint)
 {
-    return endpoint->told_health == ENDPOINT_HEALTHY || endpoint->told_health == ENDPOINT_DEGRADED;
+    bool is_told = endpoint->told_health == ENDPOINT_HEALTHY || endpoint->told_health == ENDPOINT_DEGRADED;
+
+    return is_told && !endpoint->is_gone;
 }
 
 bool endpoint_usable(const struct endpoint *endpoint)
@@ -261,6 +266,15 @@ static void take_latency(struct endpoint *endpoint, uint64_t latency_us, uint64_
         recent_add(endpoint->cluster->recent, latency_us, now);
 }
 
+/* Nobody says that it is there, and it is not: it was a last resort while it answered. */
+static void part_with_held(struct endpoint *endpoint)
+{
+    if (endpoint->is_gone)
+        return;
+    endpoint->is_gone = true;
+    cluster_health_changed(endpoint->cluster);
+}
+
 void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint64_t latency_us)
 {
     uint64_t now = loop_now_us(endpoint->cluster->env.loop);
@@ -274,6 +288,8 @@ void endpoint_end(struct endpoint *endpoint, enum attempt_outcome outcome, uint6
     tell_balance(&endpoint->stats->balance, outcome, latency_us, now);
     if (failed)
         atomic_fetch_add_explicit(&endpoint->stats->failures, 1, memory_order_relaxed);
+    if (failed && endpoint->is_held)
+        part_with_held(endpoint);
     if (outcome == ATTEMPT_ANSWERED || outcome == ATTEMPT_TURNED_AWAY)
         atomic_fetch_add_explicit(&endpoint->stats->successes, 1, memory_order_relaxed);
     endpoint_judge(endpoint, outcome, now);

@@ -166,14 +166,14 @@ static void count_drop(struct cluster_shared *shared, const char *name)
     pthread_mutex_unlock(&shared->lock);
 }
 
-const struct model_drop *load_drop(struct cluster *cluster)
+const struct model_drop *load_drop(struct cluster *cluster, uint16_t origin)
 {
     const struct model_endpoints *set = cluster->set;
 
     for (size_t i = 0; i < set->n_drops; i++) {
         const struct model_drop *drop = &set->drops[i];
 
-        if (rand_below(loop_rand(cluster->env.loop), MILLION) >= drop->per_million)
+        if (drop->origin != origin || rand_below(loop_rand(cluster->env.loop), MILLION) >= drop->per_million)
             continue;
         count_drop(cluster->shared, drop->category);
         return drop;

@@ -49,8 +49,8 @@ void load_place_endpoint(struct cluster_shared *shared, struct endpoint_stats *s
                          const struct model_locality *place, const char *origin);
 /* With the lock: it goes, and leaves its figures behind. */
 void load_forget_endpoint(struct cluster_shared *shared, struct endpoint_stats *stats);
-/* The first of the set's drops that takes this request, counted; NULL: none. */
-const struct model_drop *load_drop(struct cluster *cluster);
+/* The first of the set's drops of this origin that takes a request, counted; NULL: none. */
+const struct model_drop *load_drop(struct cluster *cluster, uint16_t origin);
 void load_free(struct cluster_shared *shared);
 
 #endif

@@ -68,6 +68,10 @@ const char *endpoint_state(const struct endpoint *endpoint, char why[FAULT_TEXT]
         snprintf(why, FAULT_TEXT, "the control plane says that it is not to be used");
         return model_health_name(endpoint->told_health);
     }
+    if (endpoint->is_gone) {
+        snprintf(why, FAULT_TEXT, "the control plane names it no more, and it has failed");
+        return "gone";
+    }
     if (endpoint->pool)
         state = pool_state(endpoint->pool);
     if (endpoint_health(endpoint, why) == HEALTH_UNHEALTHY)

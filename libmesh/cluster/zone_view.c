@@ -28,7 +28,7 @@ static bool may_be_in(const struct zone *zone, const struct endpoint *endpoint)
 {
     if (endpoint->usable)
         return true;
-    if (endpoint->told_health == ENDPOINT_DRAINING)
+    if (endpoint->told_health == ENDPOINT_DRAINING || endpoint->is_held)
         return false;
     return zone->panics || (2 * zone->n_usable < zone->n && endpoint_usable_but_for_rate(endpoint));
 }

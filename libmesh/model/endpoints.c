@@ -149,7 +149,7 @@ static bool drops_equal(const struct model_endpoints *a, const struct model_endp
     if (a->n_drops != b->n_drops)
         return false;
     for (size_t i = 0; i < a->n_drops; i++)
-        if (a->drops[i].per_million != b->drops[i].per_million ||
+        if (a->drops[i].per_million != b->drops[i].per_million || a->drops[i].origin != b->drops[i].origin ||
             strcmp(a->drops[i].category, b->drops[i].category) != 0)
             return false;
     return true;

@@ -64,6 +64,7 @@ struct model_endpoint {
 struct model_drop {
     const char *category;
     uint32_t per_million;
+    uint16_t origin; /* of requests to this one's endpoints; 0: of all that are the cluster's own */
 };
 
 enum model_endpoints_state {

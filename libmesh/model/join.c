@@ -182,29 +182,35 @@ struct model_endpoints *model_endpoints_join(const struct model_entry *members, 
 
 /* ---- what was there before ---- */
 
-static bool has(const struct map *addresses, const struct model_endpoint *endpoint)
-{
-    char text[ADDR_TEXT];
+struct search {
+    const struct model_endpoints *set;
+    const struct addr *addr;
+};
 
-    addr_format(&endpoint->addr, text);
-    return map_get_text(addresses, text) != NULL;
+static bool is_address(const void *user, uint32_t number)
+{
+    const struct search *search = user;
+
+    return addr_equal(&search->set->endpoints[number].addr, search->addr);
 }
 
-/* Addresses of a set, as text, in one block. */
-static bool gather(const struct model_endpoints *set, struct map *out, char **block)
+static bool has(const struct model_endpoints *set, const struct lookup *addresses, const struct addr *addr)
 {
-    *block = mem_array(set->n + 1, ADDR_TEXT);
-    for (size_t i = 0; *block && i < set->n; i++) {
-        char *text = *block + i * ADDR_TEXT;
+    struct search search = { set, addr };
 
-        addr_format(&set->endpoints[i].addr, text);
-        if (!map_put(out, text, strlen(text), text))
+    return lookup_find(addresses, addr_hash(addr), is_address, &search) != LOOKUP_NONE;
+}
+
+static bool gather(const struct model_endpoints *set, struct lookup *out)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (!lookup_add(out, addr_hash(&set->endpoints[i].addr), (uint32_t) i))
             return false;
-    }
-    return *block != NULL;
+    return true;
 }
 
-static bool add_others(struct model_endpoints *set, struct model_endpoints *before, const struct map *known)
+static bool add_others(struct model_endpoints *set, struct model_endpoints *before, const struct model_endpoints *now,
+                       const struct lookup *known)
 {
     uint32_t last = ranks_of(set);
     struct joining joining = { .set = set, .part = before };
@@ -213,7 +219,7 @@ static bool add_others(struct model_endpoints *set, struct model_endpoints *befo
     for (size_t i = 0; done && i < before->n; i++) {
         const struct model_endpoint *endpoint = &before->endpoints[i];
 
-        if (has(known, endpoint))
+        if (has(now, known, &endpoint->addr))
             continue;
         joining.rank =
             last - model_endpoint_locality(before, endpoint)->priority; /* wraps back: all have the last rank */
@@ -242,12 +248,10 @@ struct model_endpoints *model_endpoints_hold(struct model_endpoints *now, struct
 {
     struct model_entry entry = { NULL, now };
     struct model_endpoints *set = begin_set(&entry, 1);
-    struct map known = { 0 };
-    char *block = NULL;
-    bool done = set && gather(now, &known, &block) && take_over(set, now) && add_others(set, before, &known);
+    struct lookup known = { 0 };
+    bool done = set && gather(now, &known) && take_over(set, now) && add_others(set, before, now, &known);
 
-    map_free(&known);
-    mem_free(block);
+    lookup_free(&known);
     if (!done) {
         model_endpoints_unref(set);
         return NULL;
