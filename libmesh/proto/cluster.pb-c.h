@@ -281,7 +281,7 @@ struct  Cluster__Cluster__CommonLbConfig
 {
   ProtobufCMessage base;
   /*
-   * default 50
+   * absent: spill.panic_percent
    */
   Type__Percent *healthy_panic_threshold;
   protobuf_c_boolean close_connections_on_host_set_change;
@@ -368,7 +368,7 @@ struct  Cluster__Cluster
   Core__Metadata *metadata;
   Cluster__Cluster__CommonLbConfig *common_lb_config;
   /*
-   * the name in logs
+   * listed: there are no statistics, and logs have the name
    */
   char *alt_stat_name;
   Core__HttpProtocolOptions *common_http_protocol_options;
