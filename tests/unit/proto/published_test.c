@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "proto/aggregate_cluster.pb-c.h"
 #include "proto/client_side_weighted_round_robin.pb-c.h"
+#include "proto/csds.pb-c.h"
 #include "proto/discovery.pb-c.h"
 #include "proto/dns_cluster.pb-c.h"
 #include "proto/fault.pb-c.h"
@@ -63,6 +64,8 @@ static const ProtobufCMessageDescriptor *const roots[] = {
     &pb__struct__fields_entry__descriptor,
     &orca__orca_load_report__descriptor,
     &orca_service__orca_load_report_request__descriptor,
+    &csds__client_status_request__descriptor,
+    &csds__client_status_response__descriptor,
 };
 
 static const char *type_name(ProtobufCType type)
