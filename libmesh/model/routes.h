@@ -79,9 +79,9 @@ enum value_part_kind {
 
 struct value_part {
     enum value_part_kind kind;
+    uint32_t most;                  /* characters of it; 0: all */
     const char *text, *alternative; /* text; names of headers, lower case; NULL: none */
     size_t len;
-    uint32_t most; /* characters of it; 0: all */
 };
 
 /* Names never are pseudo-headers or "host". */
