@@ -109,6 +109,11 @@ int32_t lane_find_cluster(struct request_env *env, const char *key, struct clust
 void lane_begin(struct lane *lane, struct model_snapshot *snapshot);
 void lane_end(struct lane *lane);
 
+/* ---- load.c ---- */
+
+/* [inside lane 0] Tells the load of a cluster, in all lanes of the engine, `user`, since it was last told. */
+void engine_take_load(void *user, const char *cluster, const struct source_load_listener *listener);
+
 /* ---- call.c ---- */
 
 struct mesh_call;

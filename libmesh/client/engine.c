@@ -53,6 +53,7 @@ static int32_t make_source(struct engine *engine, struct fault *fault)
         .conf = engine->client->conf,
         .observe = engine->client->observe,
         .on_snapshot = engine_on_snapshot,
+        .take_load = engine_take_load,
         .user = engine,
     };
 

@@ -122,7 +122,7 @@ static void on_xds_change(void *user)
 }
 
 /* Where no control plane is configured there is nothing of it. */
-static int32_t make_xds(struct source *source, struct fault *fault)
+static int32_t make_xds(struct source *source, const struct source_conf *of, struct fault *fault)
 {
     struct xds_conf conf = {
         .loop = source->loop,
@@ -131,6 +131,8 @@ static int32_t make_xds(struct source *source, struct fault *fault)
         .conf = source->conf,
         .on_change = on_xds_change,
         .user = source,
+        .take_load = of->take_load,
+        .take_user = of->user,
     };
 
     return xds_new(&conf, &source->xds, fault);
@@ -225,7 +227,7 @@ int32_t source_new(const struct source_conf *conf, struct source **out, struct f
     dns = reload_dns_conf(source->conf);
     err = dns_names_new(source->loop, &dns, source->observe, &source->names, fault);
     if (!err)
-        err = make_xds(source, fault);
+        err = make_xds(source, conf, fault);
     if (!err)
         err = reload_first(source, fault);
     if (err)

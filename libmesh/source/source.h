@@ -47,12 +47,33 @@ void conf_log_warnings(const struct conf *conf, struct observe *observe);
 
 struct source;
 
+/* What a control plane may want to know of a cluster's load since it was last told: figures of one locality, ... */
+struct source_load_place {
+    const char *cluster; /* key of the cluster that its endpoints come from; "": the one that was asked for */
+    const char *region, *zone, *sub_zone;
+    uint32_t priority;
+};
+struct source_load_figures {
+    uint64_t issued, succeeded, failed;
+    uint64_t active; /* now */
+};
+/* ... told by whoever has them. Texts are lent for the call. */
+struct source_load_listener {
+    void (*on_endpoint)(void *user, const struct source_load_place *place, const char *address,
+                        const struct source_load_figures *figures);
+    void (*on_place)(void *user, const struct source_load_place *place, const struct source_load_figures *figures);
+    void (*on_drop)(void *user, const char *category, uint64_t n); /* category NULL: by a limit */
+    void *user;
+};
+
 struct source_conf {
     struct loop *loop;       /* the source lives in it: everything below inside, unless marked */
     const struct conf *conf; /* copied */
     struct observe *observe;
     /* A new snapshot, a reference of which is the receiver's. Inside, never from within source_want(). */
     void (*on_snapshot)(void *user, struct model_snapshot *snapshot);
+    /* Tells the load of a cluster, by its key, and forgets it. NULL: nobody knows. */
+    void (*take_load)(void *user, const char *cluster, const struct source_load_listener *listener);
     void *user;
 };
 

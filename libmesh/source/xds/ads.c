@@ -317,6 +317,14 @@ bool ads_is_busy(const struct ads *ads)
     return false;
 }
 
+struct channel *ads_channel(const struct ads *ads)
+{
+    for (size_t i = 0; i < FALLBACK_MOST; i++)
+        if (ads->items[i].is_up)
+            return servers_channel(ads->servers, i);
+    return NULL;
+}
+
 const struct fault *ads_fault(const struct ads *ads)
 {
     return ads->servers ? servers_fault(ads->servers) : NULL;

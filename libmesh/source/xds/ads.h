@@ -64,6 +64,8 @@ void ads_want(struct ads *ads, struct resource *resource);
 void ads_rest(struct ads *ads, const struct resource *resource);
 /* An answer is being worked on. */
 bool ads_is_busy(const struct ads *ads);
+/* Of the control plane that serves now; NULL: there is none. */
+struct channel *ads_channel(const struct ads *ads);
 /* Why nothing can come now; NULL: it may. */
 const struct fault *ads_fault(const struct ads *ads);
 

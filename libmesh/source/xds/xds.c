@@ -8,6 +8,7 @@
 #include "source/xds/ads.h"
 #include "source/xds/cache.h"
 #include "source/xds/graph.h"
+#include "source/xds/loads.h"
 #include "source/xds/names.h"
 #include "source/xds/node.h"
 
@@ -27,6 +28,7 @@ struct xds {
     struct ads
         *ads; /* of names without an authority, or of one without servers of its own; then the other authorities' */
     size_t n_ads;
+    struct loads loads;
     bool is_dirty; /* the graph is to be walked */
     uint64_t rests_until_us;
     struct loop_timer timer; /* until then, or until memory is asked for again */
@@ -76,6 +78,7 @@ bool xds_update(struct xds *xds)
         return false;
     xds->is_dirty = false;
     changed = graph_update(&xds->graph);
+    loads_look(&xds->loads);
     xds->rests_until_us = loop_now_us(xds->conf.loop) + REST_FACTOR * (clock_now_us() - began);
     if (xds->graph.short_of_memory) {
         xds->is_dirty = true;
@@ -201,7 +204,10 @@ static bool obeys_deletes(void *user)
 /* What the last answer changed, and whom nobody answers. */
 static void on_settled(void *user)
 {
-    note_change(user);
+    struct xds *xds = user;
+
+    loads_follow(&xds->loads);
+    note_change(xds);
 }
 
 static bool is_of(void *user, const struct ads *ads, const struct resource *resource)
@@ -393,6 +399,29 @@ static void init_parts(struct xds *xds)
     xds->timer.on_due = on_timer;
 }
 
+static struct ads *ads_of_resource(void *user, const struct resource *resource)
+{
+    return ads_of(user, resource);
+}
+
+static bool make_loads(struct xds *xds)
+{
+    struct loads_conf conf = {
+        .loop = xds->conf.loop,
+        .observe = xds->conf.observe,
+        .node = xds->node,
+        .graph = &xds->graph,
+        .ads = xds->ads,
+        .n_ads = xds->n_ads,
+        .ads_of = ads_of_resource,
+        .user = xds,
+        .take_load = xds->conf.take_load,
+        .take_user = xds->conf.take_user,
+    };
+
+    return loads_init(&xds->loads, &conf);
+}
+
 int32_t xds_new(const struct xds_conf *conf, struct xds **out, struct fault *fault)
 {
     struct bootstrap *bootstrap;
@@ -414,7 +443,7 @@ int32_t xds_new(const struct xds_conf *conf, struct xds **out, struct fault *fau
                        fault);
     if (!err)
         err = read_defaults(conf->conf, &xds->graph.retry, fault);
-    if (!err && !make_ads(xds))
+    if (!err && (!make_ads(xds) || !make_loads(xds)))
         err = fault_set(fault, MESH_ERR_NOMEM, "out of memory for xDS");
     if (err) {
         xds_free(xds);
@@ -431,6 +460,7 @@ void xds_free(struct xds *xds)
     loop_timer_cancel(xds->conf.loop, &xds->timer);
     cache_free(xds->cache);
     xds->cache = NULL;
+    loads_clear(&xds->loads);
     for (size_t i = 0; i < xds->n_ads; i++)
         ads_clear(&xds->ads[i]);
     graph_clear(&xds->graph);

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "model/model.h"
 #include "observe/observe.h"
+#include "source/source.h"
 
 struct conf;
 struct dns_names;
@@ -28,6 +29,9 @@ struct xds_conf {
     /* xds_update() may have something new: soon, never from within a function below. */
     void (*on_change)(void *user);
     void *user;
+    /* struct source_conf */
+    void (*take_load)(void *user, const char *cluster, const struct source_load_listener *listener);
+    void *take_user;
 };
 
 /* *out NULL: no bootstrap is configured. Opens nothing before the first xds_want(). */

@@ -46,8 +46,8 @@ static json_t *tell(const struct mesh_event *event)
     mesh_response_body(event->response, &body, &len);
     if (status == 200)
         return json_pack("{s:s, s:o}", "status", "OK", "told", json_loadb(body, len, JSON_DISABLE_EOF_CHECK, NULL));
-    snprintf(number, sizeof number, "%d", (int)status);
-    return json_pack("{s:s, s:s%}", "status", number, "message", (const char *)body, len);
+    snprintf(number, sizeof number, "%d", (int) status);
+    return json_pack("{s:s, s:s%}", "status", number, "message", (const char *) body, len);
 }
 
 static size_t take(struct mesh_queue *queue, json_t *outcomes)
@@ -61,7 +61,7 @@ static size_t take(struct mesh_queue *queue, json_t *outcomes)
         json_array_append_new(outcomes, tell(&events[i]));
         mesh_response_free(events[i].response);
     }
-    return (size_t)n;
+    return (size_t) n;
 }
 
 static void start(struct mesh_client *client, struct mesh_queue *queue, const char *service, json_t *line)
@@ -72,7 +72,7 @@ static void start(struct mesh_client *client, struct mesh_queue *queue, const ch
 
     opts.path = json_string_value(json_object_get(line, "path"));
     opts.n_headers = read_headers(json_object_get(line, "metadata"), headers);
-    opts.timeout_ms = (uint32_t)(json_number_value(json_object_get(line, "timeout")) * 1000);
+    opts.timeout_ms = (uint32_t) (json_number_value(json_object_get(line, "timeout")) * 1000);
     err = mesh_request_start(client, &opts, queue, 0, NULL);
     if (err)
         die("a request", mesh_strerror(err));
@@ -80,8 +80,8 @@ static void start(struct mesh_client *client, struct mesh_queue *queue, const ch
 
 static json_t *call(struct mesh_client *client, struct mesh_queue *queue, const char *service, json_t *line)
 {
-    size_t left = (size_t)json_integer_value(json_object_get(line, "calls"));
-    size_t most = (size_t)json_integer_value(json_object_get(line, "parallel"));
+    size_t left = (size_t) json_integer_value(json_object_get(line, "calls"));
+    size_t most = (size_t) json_integer_value(json_object_get(line, "parallel"));
     json_t *outcomes = json_array();
     size_t running = 0;
 
