@@ -27,7 +27,7 @@ struct  Router__Router
 {
   ProtobufCMessage base;
   /*
-   * x-envoy-expected-rq-timeout-ms is not sent
+   * listed: `deadline.headers` says what is sent
    */
   protobuf_c_boolean suppress_envoy_headers;
 };

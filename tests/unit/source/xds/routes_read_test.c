@@ -28,6 +28,18 @@ static void test_virtual_hosts_are_found_by_domain(void **state)
     model_routes_unref(routes);
 }
 
+static void test_no_virtual_host_is_nothing_wrong(void **state)
+{
+    Route__RouteConfiguration *conf = xds_make(&route__route_configuration__descriptor);
+    struct model_routes *routes;
+
+    (void) state;
+    routes = read_routes(conf, NULL);
+    assert_int_equal(routes->n_hosts, 0);
+    assert_null(routes->usual);
+    model_routes_unref(routes);
+}
+
 static void test_a_star_in_the_middle_is_listed(void **state)
 {
     Conf *conf = xds_make_routes("users");
@@ -424,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROUTES_TEST(test_virtual_hosts_are_found_by_domain),
+        ROUTES_TEST(test_no_virtual_host_is_nothing_wrong),
         ROUTES_TEST(test_a_star_in_the_middle_is_listed),
         ROUTES_TEST(test_paths_are_lower_case_where_case_says_nothing),
         ROUTES_TEST(test_headers_are_compared_in_every_way),
