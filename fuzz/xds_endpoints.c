@@ -5,12 +5,6 @@
 #include "source/xds/endpoints.h"
 #include "source/xds/wire.h"
 
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 static int32_t read_pieces(const struct buf *bytes, size_t most, struct model_endpoints **out)
 {
     struct ignored ignored = { 0 };
@@ -18,12 +12,12 @@ static int32_t read_pieces(const struct buf *bytes, size_t most, struct model_en
     struct endpoints_reader *reader = endpoints_reader_new(buf_bytes(bytes), buf_len(bytes), &ignored);
     int32_t err;
 
-    check(reader != NULL);
+    FUZZ_CHECK(reader != NULL);
     do
         err = endpoints_reader_step(reader, most, out, &fault);
     while (err == MESH_ERR_AGAIN);
-    check(strlen(endpoints_reader_name(reader)) <= buf_len(bytes));
-    check((err == 0) == (*out != NULL) && (err == 0 || fault.text[0]));
+    FUZZ_CHECK(strlen(endpoints_reader_name(reader)) <= buf_len(bytes));
+    FUZZ_CHECK((err == 0) == (*out != NULL) && (err == 0 || fault.text[0]));
     endpoints_reader_free(reader);
     ignored_clear(&ignored);
     return err;
@@ -52,13 +46,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t name_len;
     int32_t err = read_pieces(&bytes, 1, &one);
 
-    check(read_pieces(&bytes, SIZE_MAX, &all) == err);
-    check((read_whole(&bytes, &whole) == 0) == (err == 0));
+    FUZZ_CHECK(read_pieces(&bytes, SIZE_MAX, &all) == err);
+    FUZZ_CHECK((read_whole(&bytes, &whole) == 0) == (err == 0));
     if (endpoints_peek_name(buf_bytes(&bytes), buf_len(&bytes), &name, &name_len))
-        check(name_len <= buf_len(&bytes));
+        FUZZ_CHECK(name_len <= buf_len(&bytes));
     if (one) {
         all->source = whole->source = one->source;
-        check(model_endpoints_equal(one, all) && model_endpoints_equal(one, whole));
+        FUZZ_CHECK(model_endpoints_equal(one, all) && model_endpoints_equal(one, whole));
     }
     model_endpoints_unref(one);
     model_endpoints_unref(all);

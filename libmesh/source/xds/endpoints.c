@@ -12,7 +12,7 @@ struct endpoints_reader {
     struct endpoints_making making;
     size_t len;
     struct wire_fields outer, inner; /* the assignment, and the locality that is being read */
-    bool in_locality, has_locality, has_policy, has_weight;
+    bool in_locality, has_locality, has_policy, has_weight, has_metadata;
     size_t locality, endpoint; /* counted, for paths */
     char *name;
 };
@@ -146,6 +146,16 @@ static int32_t read_priority(struct endpoints_reader *reader, const struct wire_
     return 0;
 }
 
+static int32_t check_metadata(struct endpoints_reader *reader, const struct wire_field *field)
+{
+    if (field->kind != WIRE_RUN || reader->has_metadata)
+        return of_other_type(reader, "metadata");
+    reader->has_metadata = true;
+    reading_ignored_at(&reader->reading, "metadata", "metadata of a locality is not gone by");
+    return wire_scan(&core__metadata__descriptor, field->bytes, field->len, &endpoints_part_limits, NULL,
+                     reader->reading.fault);
+}
+
 static int32_t read_locality_field(struct endpoints_reader *reader, const struct wire_field *field)
 {
     switch (field->number) {
@@ -158,8 +168,7 @@ static int32_t read_locality_field(struct endpoints_reader *reader, const struct
     case 5:
         return read_priority(reader, field);
     case 9:
-        reading_ignored_at(&reader->reading, "metadata", "metadata of a locality is not gone by");
-        return 0;
+        return check_metadata(reader, field);
     default:
         unknown(reader, field->number, &endpoint__locality_lb_endpoints__descriptor);
         return 0;
@@ -169,7 +178,7 @@ static int32_t read_locality_field(struct endpoints_reader *reader, const struct
 static void begin_locality(struct endpoints_reader *reader, const struct wire_field *field)
 {
     reader->in_locality = true;
-    reader->has_locality = reader->has_weight = false;
+    reader->has_locality = reader->has_weight = reader->has_metadata = false;
     reader->inner = (struct wire_fields){ field->bytes, field->bytes + field->len };
     reader->endpoint = 0;
     reading_enter_item(&reader->reading, "endpoints", reader->locality++);
