@@ -247,9 +247,9 @@ static inline void grow_message(struct grow *grow, const ProtobufCMessageDescrip
 
     while (depth < GROW_DEPTH && buf_len(out) < GROW_MOST && (which = grow_byte(grow)) != 0) {
         unsigned at = which % (type->n_fields + 1);
-        const ProtobufCFieldDescriptor *field = &type->fields[at];
+        const ProtobufCFieldDescriptor *field = at < type->n_fields ? &type->fields[at] : NULL;
 
-        if (at == type->n_fields) {
+        if (!field) {
             put_number(out, 999, 1);
             continue;
         }
