@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     FUZZ_CHECK(read_listener(&bytes, &again) == err);
     if (listener) {
-        FUZZ_CHECK(listener->name[0] && (listener->routes_name != NULL) != (listener->inline_routes != NULL));
+        FUZZ_CHECK(listener->name && (listener->routes_name != NULL) != (listener->inline_routes != NULL));
         if (!listener->routes_name)
             routes_read(listener->inline_routes, listener->inline_len, listener);
     }
