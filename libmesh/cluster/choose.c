@@ -2,6 +2,7 @@
 /* Which endpoint gets an attempt: one that is due to be tried out, else the balancer's choice in the zone. */
 #include "cluster/checker.h"
 #include "cluster/state.h"
+#include "cluster/zone.h"
 
 /* How many times over the part of a very large cluster that is used may be made, twice. */
 enum { MOST_REACH = 16 };
@@ -41,10 +42,12 @@ static bool reach_further(struct cluster *cluster)
 
 bool cluster_build_view(struct cluster *cluster)
 {
-    bool made = zones_build(cluster);
+    bool made = zones_build(&cluster->all);
 
-    if (made && zones_are_short(cluster) && reach_further(cluster))
-        made = zones_build(cluster);
+    if (made && zones_are_short(&cluster->all) && reach_further(cluster))
+        made = zones_build(&cluster->all);
+    cluster->n_usable = cluster->all.n_usable;
+    cluster->views++;
     tell_panic(cluster, cluster->n_usable == 0 && cluster->n_endpoints > 0);
     if (cluster->conf->policy.outlier.ramp &&
         ramp_see(&cluster->ramp, (uint32_t) cluster->n_usable, loop_now_us(cluster->env.loop)))
@@ -72,6 +75,7 @@ void cluster_on_sweep(struct loop_later *later)
 
     if (!cluster_build_view(cluster))
         return;
+    parts_trim(cluster);
     LIST_EACH_SAFE(link, next, &cluster->leaving) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
 
@@ -113,11 +117,11 @@ static void look(struct cluster *cluster, uint64_t now_us)
     cluster->look_us = UINT64_MAX;
     cluster_look_at_troubled(cluster, now_us);
     cluster_look_at_envoy(cluster, now_us);
-    if (cluster->n_zones > 1 && policy->spill.warm)
-        zones_warm(cluster);
+    if (cluster->all.n_zones > 1 && policy->spill.warm)
+        zones_warm(&cluster->all);
     if (policy->outlier.ramp && ramp_see(&cluster->ramp, (uint32_t) cluster->n_usable, now_us))
         tell_ramp(cluster);
-    if ((cluster->n_zones > 1 || cluster->ramp.runs) && cluster->look_us > now_us + US_PER_S)
+    if ((cluster->all.n_zones > 1 || cluster->ramp.runs) && cluster->look_us > now_us + US_PER_S)
         cluster->look_us = now_us + US_PER_S;
 }
 
@@ -167,13 +171,13 @@ static struct endpoint *choose_in(struct cluster *cluster, struct zone *zone, co
     return endpoint;
 }
 
-static void note(const struct cluster *cluster, const struct zone *zone, struct choice_facts *facts)
+static void note(const struct part *part, const struct zone *zone, struct choice_facts *facts)
 {
-    facts->has_zones = cluster->n_zones > 1;
+    facts->has_zones = part->n_zones > 1;
     facts->is_own = zone->is_own;
     facts->priority = zone->priority;
     facts->is_lenient = zone->lenient;
-    facts->panics = cluster->n_usable == 0;
+    facts->panics = part->n_usable == 0;
     facts->policy = zone->balancer->ops->name;
 }
 
@@ -215,6 +219,7 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
                        struct fault *fault)
 {
     uint64_t now = loop_now_us(cluster->env.loop);
+    struct part *part = &cluster->all;
     struct zone *zone;
     int32_t err;
 
@@ -224,8 +229,13 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
         isolation_heed(cluster, now);
     if (now >= cluster->look_us)
         look(cluster, now);
-    zone = zone_choose(cluster, hint, now);
     *out = NULL;
+    if (cluster->conf->subsets && cluster->n_endpoints > 0) {
+        err = part_choose(cluster, hint->subset, &part, fault);
+        if (err)
+            return err;
+    }
+    zone = zone_choose(part, hint, now);
     if (!zone)
         return cluster_nobody(cluster, fault);
     if (hint->n_tried == 0 && cluster->ramp.runs &&
@@ -234,9 +244,9 @@ int32_t cluster_choose(struct cluster *cluster, const struct cluster_hint *hint,
                          "%zu of %zu endpoints are back after an outage; outlier.ramp lets through what they can carry",
                          cluster->n_usable, cluster->n_endpoints);
     if (hint->choice)
-        note(cluster, zone, &hint->choice->facts);
+        note(part, zone, &hint->choice->facts);
     if (!list_empty(&cluster->troubled) && !hint->beside)
-        *out = cluster_due(cluster, hint, now);
+        *out = cluster_due(part, hint, now);
     if (!*out)
         *out = choose_in(cluster, zone, hint);
     if (hint->beside && was_tried(hint, *out))

@@ -6,6 +6,7 @@
 
 #include "cluster/checker.h"
 #include "cluster/state.h"
+#include "cluster/zone.h"
 
 static const struct balance_ops *balance_of(const struct model_cluster *conf)
 {
@@ -46,7 +47,8 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     list_init(&cluster->leaving);
     list_init(&cluster->troubled);
     outlier_envoy_init(&cluster->envoy);
-    list_init(&cluster->zones);
+    part_init(&cluster->all, cluster);
+    list_init(&cluster->parts);
     list_init(&cluster->tls);
     list_init(&cluster->waiters);
     admission_open(cluster);
@@ -87,8 +89,8 @@ void cluster_unref(struct cluster *cluster)
     admission_close(cluster);
     loop_undefer(&cluster->rebuild);
     loop_undefer(&cluster->sweep);
-    zones_free(cluster);
-    mem_free(cluster->priorities);
+    parts_free(cluster);
+    zones_free(&cluster->all);
     mem_free(cluster->recent);
     mem_free(cluster->absent);
     cluster_forget_tls(cluster, true);
@@ -125,7 +127,8 @@ static void adopt_conf(struct cluster *cluster, struct model_cluster *conf)
     cluster->shared->limits.max_connections = conf->policy.breaker.max_connections;
     cluster->by_key = balance_of(conf)->by_key;
     cluster->by_load = balance_of(conf)->by_load;
-    zones_outdate(cluster);
+    zones_outdate(&cluster->all);
+    parts_free(cluster);
 }
 
 int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)

@@ -124,6 +124,22 @@ struct cluster_waiter {
     void (*on_changed)(struct cluster_waiter *waiter);
 };
 
+/* Endpoints that requests choose among: all of them, or those with certain labels. */
+struct part {
+    struct cluster *cluster;
+    struct list link;  /* in cluster.parts */
+    struct list zones; /* struct zone, in the order of preference */
+    struct map zone_map;
+    size_t n_zones, n_endpoints, n_usable;
+    struct priority *priorities;
+    size_t n_priorities;
+    uint32_t built;                   /* cluster.views when it was made; parts by labels are made when they are used */
+    size_t n_labels;                  /* 0: it has all */
+    const struct model_label *labels; /* sorted */
+    const char *key;                  /* the same, to be found by */
+    size_t key_len;
+};
+
 struct cluster {
     struct cluster_env env;
     struct cluster_shared *shared;
@@ -138,11 +154,12 @@ struct cluster {
     struct list leaving;  /* removed ones, with attempts or connections left */
     struct list troubled; /* struct endpoint, isolated or recovering */
     struct outlier_envoy envoy;
-    struct list zones; /* struct zone, in the order of preference */
-    struct map zone_map;
-    size_t n_zones, n_usable;
-    struct priority *priorities;
-    size_t n_priorities;
+    struct part all;   /* what requests go by that want no labels */
+    struct list parts; /* struct part: by labels, the last used first */
+    struct map part_map;
+    size_t n_parts;
+    uint32_t views;  /* how often they changed */
+    size_t n_usable; /* of all */
     struct ramp ramp;
     struct recent *recent;   /* NULL: nobody has asked for it */
     uint64_t look_us;        /* when time alone changes something; 0: look at once */
@@ -216,6 +233,7 @@ struct cluster_choice {
 /* What an attempt asks for; `tried` are the endpoints of earlier attempts. */
 struct cluster_hint {
     uint64_t key;
+    const struct route_subset *subset; /* labels of the endpoints that may serve it; NULL: none are wanted */
     struct endpoint *const *tried;
     size_t n_tried;
     bool idempotent;

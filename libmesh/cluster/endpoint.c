@@ -173,7 +173,7 @@ static bool is_ejected(const struct endpoint *endpoint)
     return endpoint->envoy && endpoint->envoy->ejected;
 }
 
-static bool is_to_be_used(const struct endpoint *endpoint)
+bool endpoint_is_to_be_used(const struct endpoint *endpoint)
 {
     bool is_told = endpoint->told_health == ENDPOINT_HEALTHY || endpoint->told_health == ENDPOINT_DEGRADED;
 
@@ -182,7 +182,7 @@ static bool is_to_be_used(const struct endpoint *endpoint)
 
 bool endpoint_usable(const struct endpoint *endpoint)
 {
-    return is_to_be_used(endpoint) && !is_ejected(endpoint) &&
+    return endpoint_is_to_be_used(endpoint) && !is_ejected(endpoint) &&
            (!endpoint->outlier || outlier_is_in(endpoint->outlier)) && !endpoint_in_doubt(endpoint);
 }
 
@@ -190,7 +190,7 @@ bool endpoint_usable_but_for_rate(const struct endpoint *endpoint)
 {
     const struct outlier *outlier = endpoint->outlier;
 
-    return is_to_be_used(endpoint) && !is_ejected(endpoint) &&
+    return endpoint_is_to_be_used(endpoint) && !is_ejected(endpoint) &&
            (!outlier || outlier_is_in(outlier) || outlier->by_rate) && !endpoint_in_doubt(endpoint);
 }
 

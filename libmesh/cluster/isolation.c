@@ -2,6 +2,7 @@
 /* Endpoints that fail are left out for a while, tried with one attempt, and come back slowly. The rules of one endpoint are in
  * outlier.c; here is what they mean in a cluster. */
 #include "cluster/state.h"
+#include "cluster/zone.h"
 
 /* How often the share of a recovering endpoint follows the time. */
 #define RAMP_EVERY_US (100 * US_PER_MS)
@@ -222,20 +223,20 @@ static bool may_try_out(const struct endpoint *endpoint, const struct cluster_hi
 {
     const struct outlier *outlier = endpoint->outlier;
 
-    if (outlier->state != OUTLIER_DUE || endpoint_in_doubt(endpoint))
+    if (outlier->state != OUTLIER_DUE || endpoint_in_doubt(endpoint) || !endpoint_is_to_be_used(endpoint))
         return false;
     return hint->idempotent || now_us - outlier->since_us >= WAIT_FOR_IDEMPOTENT_US;
 }
 
 /* Retries and hedges have waited long enough. */
-struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us)
+struct endpoint *cluster_due(struct part *part, const struct cluster_hint *hint, uint64_t now_us)
 {
     if (hint->n_tried > 0)
         return NULL;
-    LIST_EACH(link, &cluster->troubled) {
+    LIST_EACH(link, &part->cluster->troubled) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, trouble);
 
-        if (!may_try_out(endpoint, hint, now_us))
+        if (!may_try_out(endpoint, hint, now_us) || !part_has(part, endpoint))
             continue;
         outlier_probe(endpoint->outlier, now_us);
         if (hint->choice)

@@ -53,7 +53,7 @@ static bool find_group(struct choosing *c, struct keys *keys, size_t at, bool ma
     struct buf *key = &keys->items[keys->n];
     uintptr_t number;
 
-    if (!zone_key(c->cluster, place, matter, at % 2 != 0, key))
+    if (!zone_key(&c->cluster->all, place, matter, at % 2 != 0, key))
         return false;
     number = (uintptr_t) map_get(&keys->map, (const char *) buf_bytes(key), buf_len(key));
     if (number == 0) {
@@ -246,7 +246,7 @@ bool made_choose(const struct cluster *cluster, const struct model_endpoints *se
     bool chosen;
 
     *out = (struct made){ 0 };
-    if (set->n < LEAST_SET || cluster->by_key) {
+    if (set->n < LEAST_SET || cluster->by_key || cluster->conf->subsets) {
         out->n = set->n;
         return true;
     }

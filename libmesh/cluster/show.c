@@ -190,8 +190,8 @@ void cluster_write_endpoints(struct json_writer *w, const struct cluster *cluste
 
 static uint32_t percent_of_priority(const struct cluster *cluster, const struct zone *zone)
 {
-    for (size_t i = 0; i < cluster->n_priorities; i++) {
-        const struct priority *priority = &cluster->priorities[i];
+    for (size_t i = 0; i < cluster->all.n_priorities; i++) {
+        const struct priority *priority = &cluster->all.priorities[i];
 
         if (priority->level == zone->priority)
             return zone->is_degraded ? priority->degraded_load : priority->load;
@@ -244,7 +244,7 @@ static void write_zone(struct json_writer *w, const struct cluster *cluster, con
 void cluster_write_zones(struct json_writer *w, const struct cluster *cluster)
 {
     json_begin(w, '[');
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &cluster->all.zones) {
         write_zone(w, cluster, CONTAINER_OF(link, struct zone, link));
     }
     json_end(w, ']');
@@ -254,7 +254,7 @@ void cluster_write_zones(struct json_writer *w, const struct cluster *cluster)
 
 static const struct zone *first_with_anybody(const struct cluster *cluster)
 {
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &cluster->all.zones) {
         const struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
         if (zone->view.n > 0)
@@ -285,10 +285,10 @@ static void say_zone(const struct cluster *cluster, const struct zone *zone, cha
     else
         used = snprintf(out, FAULT_TEXT, "sent to the one of %zu that balance.policy %s picks", zone->view.n,
                         zone->balancer->ops->name);
-    if (cluster->n_zones > 1)
+    if (cluster->all.n_zones > 1)
         used += snprintf(out + used, FAULT_TEXT - (size_t) used, ", in zone %.80s%s",
                          zone->name[0] ? zone->name : "\"\"", zone->is_own ? ", the own one" : "");
-    if (cluster->n_zones > 1 && kept < 100)
+    if (cluster->all.n_zones > 1 && kept < 100)
         used += snprintf(out + used, FAULT_TEXT - (size_t) used, "; it keeps %u %%, the rest is passed on", kept);
     if (cluster->n_usable == 0)
         snprintf(out + used, FAULT_TEXT - (size_t) used, ", though it is not usable: nobody is");

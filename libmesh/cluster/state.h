@@ -22,6 +22,8 @@ bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *
 /* Weight and priority may change while it stays the same endpoint. */
 void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model);
 bool endpoint_in_doubt(const struct endpoint *endpoint);
+/* By what the control plane says. */
+bool endpoint_is_to_be_used(const struct endpoint *endpoint);
 bool endpoint_usable(const struct endpoint *endpoint);
 /* Usable, or isolated for its success rate alone. */
 bool endpoint_usable_but_for_rate(const struct endpoint *endpoint);
@@ -46,7 +48,7 @@ void endpoint_join(struct endpoint *endpoint);
 void endpoint_leave_troubled(struct endpoint *endpoint);
 void cluster_look_at_troubled(struct cluster *cluster, uint64_t now_us);
 /* An endpoint whose isolation is over: this attempt finds out how it is. NULL: there is none that this attempt may try. */
-struct endpoint *cluster_due(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us);
+struct endpoint *cluster_due(struct part *part, const struct cluster_hint *hint, uint64_t now_us);
 
 /* The policy is another one: what the one before found is forgotten. */
 void cluster_forget_isolation(struct cluster *cluster);

@@ -8,9 +8,9 @@
 
 /* ---- one zone ---- */
 
-static void zone_free(struct cluster *cluster, struct zone *zone)
+static void zone_free(struct zone *zone)
 {
-    map_remove(&cluster->zone_map, zone->key, zone->key_len);
+    map_remove(&zone->part->zone_map, zone->key, zone->key_len);
     list_remove(&zone->link);
     balance_view_free(&zone->view);
     mem_free(zone->members);
@@ -19,12 +19,13 @@ static void zone_free(struct cluster *cluster, struct zone *zone)
     mem_free(zone);
 }
 
-void zones_free(struct cluster *cluster)
+void zones_free(struct part *part)
 {
-    LIST_EACH_SAFE(link, next, &cluster->zones) {
-        zone_free(cluster, CONTAINER_OF(link, struct zone, link));
+    LIST_EACH_SAFE(link, next, &part->zones) {
+        zone_free(CONTAINER_OF(link, struct zone, link));
     }
-    map_free(&cluster->zone_map);
+    map_free(&part->zone_map);
+    mem_free(part->priorities);
 }
 
 /* The number behind "NAME=" in a list such as "b=500,c=12000". */
@@ -42,9 +43,9 @@ static uint64_t distance_by_conf(const char *list, const char *name)
     return UINT64_MAX;
 }
 
-void zones_outdate(struct cluster *cluster)
+void zones_outdate(struct part *part)
 {
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
         zone->outdated = true;
@@ -69,9 +70,10 @@ bool zones_matter(const struct cluster *cluster, bool has_own)
     return spill->zones && !cluster->by_key && (spill->distances || has_own);
 }
 
-static bool are_weighted(const struct cluster *cluster)
+/* Envoy's subsets have no weights of localities. */
+static bool are_weighted(const struct part *part)
 {
-    return cluster->conf->policy.spill.weighted && !cluster->by_key;
+    return part->cluster->conf->policy.spill.weighted && !part->cluster->by_key && part_is_all(part);
 }
 
 static bool add_name(struct buf *out, const char *name)
@@ -79,13 +81,13 @@ static bool add_name(struct buf *out, const char *name)
     return buf_append(out, name, strlen(name) + 1);
 }
 
-bool zone_key(const struct cluster *cluster, const struct model_locality *place, bool matter, bool is_degraded,
+bool zone_key(const struct part *part, const struct model_locality *place, bool matter, bool is_degraded,
               struct buf *key)
 {
     bool made =
         buf_append(key, &place->priority, sizeof place->priority) && buf_append(key, is_degraded ? "d" : "h", 1);
 
-    if (are_weighted(cluster))
+    if (are_weighted(part))
         return made && add_name(key, place->region) && add_name(key, place->zone) && add_name(key, place->sub_zone);
     return made && (!matter || add_name(key, place->label));
 }
@@ -114,8 +116,7 @@ static size_t name_room(const struct model_locality *place)
     return strlen(place->region) + strlen(place->zone) + strlen(place->sub_zone) + strlen(place->label) + 3;
 }
 
-static struct zone *zone_new(struct cluster *cluster, const struct model_locality *place, bool matter,
-                             const struct buf *key)
+static struct zone *zone_new(struct part *part, const struct model_locality *place, bool matter, const struct buf *key)
 {
     size_t len = buf_len(key);
     struct zone *zone = mem_zalloc(sizeof *zone + len + name_room(place));
@@ -126,48 +127,50 @@ static struct zone *zone_new(struct cluster *cluster, const struct model_localit
     memcpy(zone->key, buf_bytes(key), len);
     zone->key_len = len;
     name = zone->key + len;
-    if (are_weighted(cluster))
+    if (are_weighted(part))
         write_place(place, name);
     else
         memcpy(name, matter ? place->label : "", matter ? strlen(place->label) + 1 : 1);
+    zone->part = part;
     zone->name = name;
     zone->priority = place->priority;
     zone->distance_us = UINT64_MAX;
-    zone->order = xxh64(name, strlen(name) + 1, cluster->shared->subset);
-    if (!map_put(&cluster->zone_map, zone->key, len, zone)) {
+    zone->order = xxh64(name, strlen(name) + 1, part->cluster->shared->subset);
+    if (!map_put(&part->zone_map, zone->key, len, zone)) {
         mem_free(zone);
         return NULL;
     }
-    list_push_back(&cluster->zones, &zone->link);
+    list_push_back(&part->zones, &zone->link);
     return zone;
 }
 
 /* Configured distances count whatever was measured. */
-static void look_where_it_is(struct zone *zone, const struct cluster *cluster, const struct model_locality *place)
+static void look_where_it_is(struct zone *zone, const struct model_locality *place)
 {
+    const struct cluster *cluster = zone->part->cluster;
     const struct policy_spill *spill = &cluster->conf->policy.spill;
     uint64_t configured = distance_by_conf(spill->distances, place->label);
 
     zone->is_own = zone->name[0] && zone_is_own(cluster, place);
-    zone->weight = are_weighted(cluster) ? place->weight : 0;
+    zone->weight = are_weighted(zone->part) ? place->weight : 0;
     if (configured != UINT64_MAX)
         zone->distance_us = configured;
 }
 
-static struct zone *zone_of(struct cluster *cluster, const struct model_locality *place, bool matter, bool is_degraded)
+static struct zone *zone_of(struct part *part, const struct model_locality *place, bool matter, bool is_degraded)
 {
     struct buf key = { 0 };
     uint8_t room[256];
     struct zone *zone = NULL;
 
     buf_lend(&key, room, sizeof room);
-    if (zone_key(cluster, place, matter, is_degraded, &key))
-        zone = map_get(&cluster->zone_map, (const char *) buf_bytes(&key), buf_len(&key));
+    if (zone_key(part, place, matter, is_degraded, &key))
+        zone = map_get(&part->zone_map, (const char *) buf_bytes(&key), buf_len(&key));
     if (!zone && buf_len(&key) > 0)
-        zone = zone_new(cluster, place, matter, &key);
+        zone = zone_new(part, place, matter, &key);
     if (zone) {
         zone->is_degraded = is_degraded;
-        look_where_it_is(zone, cluster, place);
+        look_where_it_is(zone, place);
     }
     buf_free(&key);
     return zone;
@@ -185,17 +188,16 @@ static void add_locality(struct zone *zone, const struct model_locality *place, 
         zone->locality_weights += place->weight;
 }
 
-static bool find_zones(struct cluster *cluster, struct placing *placing, const struct model_locality *place,
-                       bool matter)
+static bool find_zones(struct part *part, struct placing *placing, const struct model_locality *place, bool matter)
 {
     const struct tally *tally = &placing->tally;
     bool panic = placing->priority->panic, apart = tally->n_degraded > 0 && !panic;
     size_t n = tally->n - (apart ? tally->n_degraded : 0);
 
     if (n > 0)
-        placing->zone = zone_of(cluster, place, matter, false);
+        placing->zone = zone_of(part, place, matter, false);
     if (apart)
-        placing->degraded = zone_of(cluster, place, matter, true);
+        placing->degraded = zone_of(part, place, matter, true);
     if ((n > 0 && !placing->zone) || (apart && !placing->degraded))
         return false;
     if (n > 0)
@@ -206,9 +208,9 @@ static bool find_zones(struct cluster *cluster, struct placing *placing, const s
     return true;
 }
 
-static void empty_zones(struct cluster *cluster)
+static void empty_zones(struct part *part)
 {
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
         zone->n = zone->n_usable = zone->n_around = zone->n_made = 0;
@@ -216,8 +218,9 @@ static void empty_zones(struct cluster *cluster)
     }
 }
 
-static bool assign_localities(struct cluster *cluster, struct placing *placings)
+static bool assign_localities(struct part *part, struct placing *placings)
 {
+    const struct cluster *cluster = part->cluster;
     const struct model_endpoints *set = cluster->set;
     bool has_own = false, matter;
 
@@ -225,7 +228,7 @@ static bool assign_localities(struct cluster *cluster, struct placing *placings)
         has_own = has_own || (placings[i].tally.n > 0 && zone_is_own(cluster, &set->localities[i]));
     matter = zones_matter(cluster, has_own);
     for (size_t i = 0; i < set->n_localities; i++)
-        if (placings[i].tally.n > 0 && !find_zones(cluster, &placings[i], &set->localities[i], matter))
+        if (placings[i].tally.n > 0 && !find_zones(part, &placings[i], &set->localities[i], matter))
             return false;
     return true;
 }
@@ -237,35 +240,43 @@ static uint64_t connect_us(const struct endpoint *endpoint)
     return us > 0 ? us : UINT64_MAX;
 }
 
-static void assign_endpoints(struct cluster *cluster, const struct placing *placings)
+struct zone *placing_zone(const struct placing *placings, const struct endpoint *endpoint)
 {
-    const char *distances = cluster->conf->policy.spill.distances;
+    const struct placing *placing = &placings[endpoint->locality];
+    bool apart = endpoint->told_health == ENDPOINT_DEGRADED && placing->degraded;
 
-    LIST_EACH(link, &cluster->endpoints) {
+    return apart ? placing->degraded : placing->zone;
+}
+
+static void assign_endpoints(struct part *part, const struct placing *placings)
+{
+    const char *distances = part->cluster->conf->policy.spill.distances;
+
+    LIST_EACH(link, &part->cluster->endpoints) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
-        const struct placing *placing = &placings[endpoint->locality];
-        bool apart = endpoint->told_health == ENDPOINT_DEGRADED && placing->degraded;
-        struct zone *zone = apart ? placing->degraded : placing->zone;
-        uint64_t distance = connect_us(endpoint);
+        struct zone *zone = part_has(part, endpoint) ? placing_zone(placings, endpoint) : NULL;
+        uint64_t distance = zone ? connect_us(endpoint) : UINT64_MAX;
 
-        endpoint->home = zone;
-        zone->n_made++;
-        if (distance < zone->distance_us && distance_by_conf(distances, endpoint->zone) == UINT64_MAX)
+        if (part_is_all(part))
+            endpoint->home = zone;
+        if (zone)
+            zone->n_made++;
+        if (zone && distance < zone->distance_us && distance_by_conf(distances, endpoint->zone) == UINT64_MAX)
             zone->distance_us = distance;
     }
 }
 
 /* Zones that nobody is in any more go. */
-static void drop_empty_ones(struct cluster *cluster)
+static void drop_empty_ones(struct part *part)
 {
-    cluster->n_zones = 0;
-    LIST_EACH_SAFE(link, next, &cluster->zones) {
+    part->n_zones = 0;
+    LIST_EACH_SAFE(link, next, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
         if (zone->n == 0)
-            zone_free(cluster, zone);
+            zone_free(zone);
         else
-            cluster->n_zones++;
+            part->n_zones++;
     }
 }
 
@@ -295,36 +306,36 @@ static bool is_before(const struct zone *a, const struct zone *b)
 }
 
 /* From the end, since most stand in order already. */
-static void line_up(struct cluster *cluster)
+static void line_up(struct part *part)
 {
     struct list unsorted;
 
     list_init(&unsorted);
-    list_take_all(&unsorted, &cluster->zones);
+    list_take_all(&unsorted, &part->zones);
     LIST_EACH_SAFE(link, next, &unsorted) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
-        struct list *at = cluster->zones.prev;
+        struct list *at = part->zones.prev;
 
         list_remove(link);
-        while (at != &cluster->zones && is_before(zone, CONTAINER_OF(at, struct zone, link)))
+        while (at != &part->zones && is_before(zone, CONTAINER_OF(at, struct zone, link)))
             at = at->prev;
         list_push_back(at->next, link);
     }
 }
 
-bool zones_build(struct cluster *cluster)
+bool zones_build(struct part *part)
 {
-    struct placing *placings = mem_array(cluster->set->n_localities, sizeof *placings);
-    bool made = placings && zones_count(cluster, placings);
+    struct placing *placings = mem_array(part->cluster->set->n_localities, sizeof *placings);
+    bool made = placings && zones_count(part, placings);
 
     if (made)
-        empty_zones(cluster);
-    made = made && assign_localities(cluster, placings);
+        empty_zones(part);
+    made = made && assign_localities(part, placings);
     if (made) {
-        assign_endpoints(cluster, placings);
-        drop_empty_ones(cluster);
-        line_up(cluster);
-        made = zones_view(cluster, placings);
+        assign_endpoints(part, placings);
+        drop_empty_ones(part);
+        line_up(part);
+        made = zones_view(part, placings);
     }
     mem_free(placings);
     return made;

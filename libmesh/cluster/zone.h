@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A zone of a cluster: its endpoints of one priority, with the view of those that may get an attempt. Private to cluster/.
  *
- * Zones stand in cluster.zones by priority, then the own one first, then by distance. Where zones make no difference (none is configured,
+ * Zones stand in part.zones by priority, then the own one first, then by distance. Where zones make no difference (none is configured,
  * a hashing policy, nobody in the own zone) there is one of the name "" a priority. Where localities are weighted, each is a zone.
  * Degraded endpoints are zones of their own, unless the priority panics. */
 #ifndef CLUSTER_ZONE_H
@@ -11,7 +11,8 @@
 #include "cluster/spill.h"
 
 struct zone {
-    struct list link; /* in cluster.zones */
+    struct part *part;
+    struct list link; /* in part.zones */
     uint32_t priority;
     uint32_t weight; /* of the locality, where these are weighted; 0: it gets nothing as long as another has one */
     bool is_own;
@@ -54,33 +55,48 @@ struct placing {
     struct priority *priority;
 };
 
-void zones_free(struct cluster *cluster);
-/* Gives each endpoint of the set its zone, counts, orders, shares, and makes all views. False: out of memory, views that could
+/* parts.c */
+void part_init(struct part *part, struct cluster *cluster);
+bool part_has(const struct part *part, const struct endpoint *endpoint);
+static inline bool part_is_all(const struct part *part)
+{
+    return part->n_labels == 0;
+}
+/* Those by labels go; or those that were used longest ago, when there are many. */
+void parts_free(struct cluster *cluster);
+void parts_trim(struct cluster *cluster);
+/* What a request with these labels chooses among, of a cluster that is divided. MESH_ERR_NO_HEALTHY, MESH_ERR_NOMEM with a sentence. */
+int32_t part_choose(struct cluster *cluster, const struct route_subset *subset, struct part **out, struct fault *fault);
+
+void zones_free(struct part *part);
+/* Gives each endpoint of the part its zone, counts, orders, shares, and makes all views. False: out of memory, views that could
  * not be made stay as they were. */
-bool zones_build(struct cluster *cluster);
+bool zones_build(struct part *part);
 /* The configuration is another: where zones are is read again, and the next views get balancers of the new policy. */
-void zones_outdate(struct cluster *cluster);
+void zones_outdate(struct part *part);
 /* Where zones are told apart by a locality's name or place, the same key for those that are one zone. False: out of memory. */
-bool zone_key(const struct cluster *cluster, const struct model_locality *place, bool zones_matter, bool is_degraded,
+bool zone_key(const struct part *part, const struct model_locality *place, bool matter, bool is_degraded,
               struct buf *key);
 /* Zones make a difference; `has_own`: somebody is in the own one. */
 bool zones_matter(const struct cluster *cluster, bool has_own);
 bool zone_is_own(const struct cluster *cluster, const struct model_locality *place);
+/* The zone of one of the part's endpoints. */
+struct zone *placing_zone(const struct placing *placings, const struct endpoint *endpoint);
 
 /* zone_count.c. Fills tallies and priorities; one placing for each locality of the set. False: out of memory. */
-bool zones_count(struct cluster *cluster, struct placing *placings);
+bool zones_count(struct part *part, struct placing *placings);
 /* zone_view.c. The views of all zones. */
-bool zones_view(struct cluster *cluster, const struct placing *placings);
+bool zones_view(struct part *part, const struct placing *placings);
 /* zone_view.c. A part of the endpoints is enough, and more of them can be made. */
-bool zones_are_short(const struct cluster *cluster);
+bool zones_are_short(const struct part *part);
 
 /* zone_choose.c. The zone that an attempt goes to, with a view that is not empty; NULL: there is none. */
-struct zone *zone_choose(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us);
+struct zone *zone_choose(struct part *part, const struct cluster_hint *hint, uint64_t now_us);
 /* zone_choose.c. The part of what is meant for it that the zone keeps. */
 uint32_t zone_kept_percent(const struct cluster *cluster, const struct zone *zone);
 /* zone_choose.c. The part of its priority's requests that a weighted locality gets; without weights 0. */
 uint32_t zone_weight_percent(const struct cluster *cluster, const struct zone *zone);
 /* zone_choose.c. Keeps a connection to the zone that is next, and looks once how far unknown ones are. */
-void zones_warm(struct cluster *cluster);
+void zones_warm(struct part *part);
 
 #endif

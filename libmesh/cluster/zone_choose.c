@@ -4,9 +4,9 @@
 
 /* ---- spilling ---- */
 
-static struct zone *next_of(const struct cluster *cluster, const struct zone *zone)
+static struct zone *next_of(const struct zone *zone)
 {
-    for (struct list *at = zone->link.next; at != &cluster->zones; at = at->next) {
+    for (struct list *at = zone->link.next; at != &zone->part->zones; at = at->next) {
         struct zone *next = CONTAINER_OF(at, struct zone, link);
 
         if (next->priority == zone->priority && next->is_degraded == zone->is_degraded && next->view.n > 0)
@@ -33,7 +33,7 @@ static void tell_spilling(const struct cluster *cluster, struct zone *zone, cons
 
 static void look_at_load(const struct cluster *cluster, struct zone *zone, uint64_t now_us)
 {
-    const struct zone *next = next_of(cluster, zone);
+    const struct zone *next = next_of(zone);
     float elsewhere_us = next ? spill_mean_us(&next->spill, now_us) : 0;
 
     if (spill_look(&zone->spill, next != NULL, elsewhere_us, now_us))
@@ -67,12 +67,23 @@ uint32_t zone_kept_percent(const struct cluster *cluster, const struct zone *zon
 
 /* ---- choosing ---- */
 
+/* Those of a part are known by its view alone, which has few. */
+static bool zone_has(const struct zone *zone, const struct endpoint *endpoint)
+{
+    if (part_is_all(zone->part))
+        return endpoint->home == zone;
+    for (size_t i = 0; i < zone->view.n; i++)
+        if (zone->members[i] == endpoint)
+            return true;
+    return false;
+}
+
 static bool all_tried(const struct zone *zone, const struct cluster_hint *hint)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < hint->n_tried; i++)
-        n += hint->tried[i]->home == zone;
+        n += zone_has(zone, hint->tried[i]);
     return n >= zone->view.n;
 }
 
@@ -82,7 +93,7 @@ static enum zone_pass ask(struct cluster *cluster, struct zone *zone, const stru
         return ZONE_FAILS;
     if (hint->n_tried > 0 && all_tried(zone, hint))
         return ZONE_ALL_TRIED;
-    if (hint->beside && hint->beside->home == zone)
+    if (hint->beside && zone_has(zone, hint->beside))
         return ZONE_BESIDE;
     spill_wanted(&zone->spill);
     look_at_load(cluster, zone, now_us);
@@ -105,21 +116,21 @@ static bool is_asked(const struct zone *zone, const struct priority *priority, b
 }
 
 /* The first zone of the priority that takes it. When all pass it on, it is the nearest one's: no ping-pong when everything is full. */
-static struct zone *choose_by_distance(struct cluster *cluster, const struct priority *priority, bool degraded,
+static struct zone *choose_by_distance(struct part *part, const struct priority *priority, bool degraded,
                                        const struct cluster_hint *hint, uint64_t now_us)
 {
     struct zone *nearest = NULL;
 
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
         enum zone_pass pass;
 
         if (!is_asked(zone, priority, degraded))
             continue;
-        pass = ask(cluster, zone, hint, now_us);
+        pass = ask(part->cluster, zone, hint, now_us);
         if (pass == ZONE_TOOK_IT)
             return zone;
-        note_pass(cluster, zone, pass, hint->choice);
+        note_pass(part->cluster, zone, pass, hint->choice);
         if (!nearest)
             nearest = zone;
     }
@@ -140,50 +151,50 @@ static uint64_t effective_weight(const struct cluster *cluster, const struct zon
 
 static bool is_used_up(const struct zone *zone, const struct cluster_hint *hint)
 {
-    return (hint->n_tried > 0 && all_tried(zone, hint)) || (hint->beside && hint->beside->home == zone);
+    return (hint->n_tried > 0 && all_tried(zone, hint)) || (hint->beside && zone_has(zone, hint->beside));
 }
 
 /* One at random by weight; `spare_used`: none whose endpoints were all tried. NULL: there is none with a weight. */
-static struct zone *draw_by_weight(struct cluster *cluster, const struct priority *priority, bool degraded,
+static struct zone *draw_by_weight(struct part *part, const struct priority *priority, bool degraded,
                                    const struct cluster_hint *hint, bool spare_used)
 {
     struct zone *drawn = NULL;
     uint64_t sum = 0;
 
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
         uint64_t weight;
 
         if (!is_asked(zone, priority, degraded) || (spare_used && is_used_up(zone, hint)))
             continue;
-        weight = effective_weight(cluster, zone);
+        weight = effective_weight(part->cluster, zone);
         sum += weight;
-        if (weight > 0 && rand_below(loop_rand(cluster->env.loop), sum) < weight)
+        if (weight > 0 && rand_below(loop_rand(part->cluster->env.loop), sum) < weight)
             drawn = zone;
     }
     return drawn;
 }
 
-static struct zone *choose_of_priority(struct cluster *cluster, const struct priority *priority, bool degraded,
+static struct zone *choose_of_priority(struct part *part, const struct priority *priority, bool degraded,
                                        const struct cluster_hint *hint, uint64_t now_us)
 {
     struct zone *zone = NULL;
 
-    if (cluster->conf->policy.spill.weighted) {
-        zone = draw_by_weight(cluster, priority, degraded, hint, true);
+    if (part->cluster->conf->policy.spill.weighted && part_is_all(part)) {
+        zone = draw_by_weight(part, priority, degraded, hint, true);
         if (!zone)
-            zone = draw_by_weight(cluster, priority, degraded, hint, false);
+            zone = draw_by_weight(part, priority, degraded, hint, false);
     }
     if (zone)
         spill_wanted(&zone->spill);
-    return zone ? zone : choose_by_distance(cluster, priority, degraded, hint, now_us);
+    return zone ? zone : choose_by_distance(part, priority, degraded, hint, now_us);
 }
 
 uint32_t zone_weight_percent(const struct cluster *cluster, const struct zone *zone)
 {
     uint64_t sum = 0, own = zone->view.n > 0 ? effective_weight(cluster, zone) : 0;
 
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &zone->part->zones) {
         const struct zone *other = CONTAINER_OF(link, struct zone, link);
 
         if (other->priority == zone->priority && other->is_degraded == zone->is_degraded && other->view.n > 0)
@@ -194,9 +205,9 @@ uint32_t zone_weight_percent(const struct cluster *cluster, const struct zone *z
 
 /* ---- all of it ---- */
 
-static struct zone *anybody(const struct cluster *cluster)
+static struct zone *anybody(const struct part *part)
 {
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
         if (zone->view.n > 0)
@@ -205,20 +216,20 @@ static struct zone *anybody(const struct cluster *cluster)
     return NULL;
 }
 
-struct zone *zone_choose(struct cluster *cluster, const struct cluster_hint *hint, uint64_t now_us)
+struct zone *zone_choose(struct part *part, const struct cluster_hint *hint, uint64_t now_us)
 {
     const struct priority *priority;
     struct zone *zone;
     bool degraded;
 
-    if (cluster->n_zones <= 1)
-        return anybody(cluster);
-    priority = &cluster->priorities[priority_pick(cluster->priorities, cluster->n_priorities,
-                                                  loop_rand(cluster->env.loop), &degraded)];
+    if (part->n_zones <= 1)
+        return anybody(part);
+    priority = &part->priorities[priority_pick(part->priorities, part->n_priorities, loop_rand(part->cluster->env.loop),
+                                               &degraded)];
     if (hint->choice)
         hint->choice->facts.priority_percent = (uint8_t) (degraded ? priority->degraded_load : priority->load);
-    zone = choose_of_priority(cluster, priority, degraded, hint, now_us);
-    return zone ? zone : anybody(cluster);
+    zone = choose_of_priority(part, priority, degraded, hint, now_us);
+    return zone ? zone : anybody(part);
 }
 
 /* ---- connections ahead of need ---- */
@@ -234,13 +245,13 @@ static void warm(struct zone *zone)
         pool_warm(endpoint->pool);
 }
 
-void zones_warm(struct cluster *cluster)
+void zones_warm(struct part *part)
 {
     bool next_is_warm = false;
 
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
-        bool is_far = zone->link.prev != &cluster->zones;
+        bool is_far = zone->link.prev != &part->zones;
 
         if (!is_far)
             continue;

@@ -40,14 +40,17 @@ static void count_endpoint(struct tally *tally, struct endpoint *endpoint)
     }
 }
 
-static void count_localities(struct cluster *cluster, struct placing *placings)
+static void count_localities(const struct part *part, struct placing *placings)
 {
+    const struct cluster *cluster = part->cluster;
+
     for (size_t i = 0; cluster->absent && i < cluster->set->n_localities; i++)
         placings[i].tally = cluster->absent[i];
     LIST_EACH(link, &cluster->endpoints) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
 
-        count_endpoint(&placings[endpoint->locality].tally, endpoint);
+        if (part_has(part, endpoint))
+            count_endpoint(&placings[endpoint->locality].tally, endpoint);
     }
 }
 
@@ -105,17 +108,18 @@ static uint32_t overprovisioning_of_priorities(const struct cluster *cluster)
     return strcmp(cluster->set->source, "srv") == 0 ? UINT32_MAX : cluster_overprovisioning(cluster);
 }
 
-bool zones_count(struct cluster *cluster, struct placing *placings)
+bool zones_count(struct part *part, struct placing *placings)
 {
+    const struct cluster *cluster = part->cluster;
     const struct model_endpoints *set = cluster->set;
     struct priority *priorities = mem_array(set->n_localities, sizeof *priorities);
     size_t n;
 
     if (!priorities)
         return false;
-    count_localities(cluster, placings);
+    count_localities(part, placings);
     n = list_levels(set, placings, priorities);
-    cluster->n_usable = 0;
+    part->n_endpoints = part->n_usable = 0;
     for (size_t i = 0; i < set->n_localities; i++) {
         struct placing *placing = &placings[i];
 
@@ -123,11 +127,12 @@ bool zones_count(struct cluster *cluster, struct placing *placings)
             continue;
         placing->priority = find_level(priorities, n, set->localities[i].priority);
         add_locality(placing->priority, &placing->tally, set->health_by_weight);
-        cluster->n_usable += placing->tally.n_usable + placing->tally.n_degraded_usable;
+        part->n_endpoints += placing->tally.n;
+        part->n_usable += placing->tally.n_usable + placing->tally.n_degraded_usable;
     }
     priority_share(priorities, n, overprovisioning_of_priorities(cluster), cluster->conf->policy.spill.panic_percent);
-    mem_free(cluster->priorities);
-    cluster->priorities = priorities;
-    cluster->n_priorities = n;
+    mem_free(part->priorities);
+    part->priorities = priorities;
+    part->n_priorities = n;
     return true;
 }

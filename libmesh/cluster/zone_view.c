@@ -42,8 +42,10 @@ static void add(struct draft *draft, struct endpoint *endpoint)
 
 /* Of a very large zone only a part is used. Policies that go by a key keep all, since clients must agree on who has it.
  * False: out of memory. */
-static bool keep_subset(const struct cluster *cluster, struct draft *draft)
+static bool keep_subset(const struct part *part, struct draft *draft)
 {
+    const struct cluster *cluster = part->cluster;
+    bool of_all = part_is_all(part);
     size_t keep = balance_subset_size(draft->n, cluster->conf->policy.subset_size);
     uint32_t *chosen;
     bool made;
@@ -52,11 +54,12 @@ static bool keep_subset(const struct cluster *cluster, struct draft *draft)
         return true;
     chosen = mem_array(keep, sizeof *chosen);
     made = chosen && balance_subset(draft->balanced, draft->n, cluster->shared->subset, keep, chosen);
-    for (size_t i = 0; made && i < draft->n; i++)
+    for (size_t i = 0; made && i < draft->n && of_all; i++)
         draft->members[i]->spare = true;
     for (size_t i = 0; made && i < keep; i++) {
         draft->members[i] = draft->members[chosen[i]];
-        draft->members[i]->spare = false;
+        if (of_all)
+            draft->members[i]->spare = false;
         draft->balanced[i] = draft->balanced[chosen[i]];
     }
     mem_free(chosen);
@@ -64,11 +67,11 @@ static bool keep_subset(const struct cluster *cluster, struct draft *draft)
     return made;
 }
 
-bool zones_are_short(const struct cluster *cluster)
+bool zones_are_short(const struct part *part)
 {
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         const struct zone *zone = CONTAINER_OF(link, struct zone, link);
-        size_t wanted = balance_subset_size(zone->n, cluster->conf->policy.subset_size);
+        size_t wanted = balance_subset_size(zone->n, part->cluster->conf->policy.subset_size);
 
         if (zone->n_made < zone->n && (zone->view.n < wanted || zone->lenient))
             return true;
@@ -80,14 +83,12 @@ bool zones_are_short(const struct cluster *cluster)
 
 /* A policy that goes by a key has one table for a priority, so that the weights of localities are folded into those of the
  * endpoints: a locality's part of the table is its weight's. 0: no part of it. */
-static uint32_t folded_weight(const struct cluster *cluster, const struct endpoint *endpoint,
-                              const struct placing *placing)
+static uint32_t folded_weight(const struct zone *zone, const struct endpoint *endpoint, const struct placing *placing)
 {
     enum { SCALE = 1 << 28 };
-    const struct zone *zone = endpoint->home;
     const struct tally *tally = &placing->tally;
     uint64_t all = zone->panics ? tally->weight : zone->is_degraded ? tally->degraded_weight : tally->usable_weight;
-    double weight = cluster->set->localities[endpoint->locality].weight;
+    double weight = endpoint->cluster->set->localities[endpoint->locality].weight;
 
     if (zone->locality_weights == 0 || all == 0)
         return endpoint->weight;
@@ -98,13 +99,14 @@ static uint32_t folded_weight(const struct cluster *cluster, const struct endpoi
 }
 
 /* False: it gets nothing. */
-static bool weigh(const struct cluster *cluster, struct endpoint *endpoint, const struct placing *placings)
+static bool weigh(const struct zone *zone, struct endpoint *endpoint, const struct placing *placings)
 {
-    bool fold = cluster->by_key && cluster->conf->policy.spill.weighted;
-    uint32_t weight = fold ? folded_weight(cluster, endpoint, &placings[endpoint->locality]) : endpoint->weight;
+    const struct cluster *cluster = endpoint->cluster;
+    bool fold = cluster->by_key && cluster->conf->policy.spill.weighted && part_is_all(zone->part);
+    uint32_t weight = fold ? folded_weight(zone, endpoint, &placings[endpoint->locality]) : endpoint->weight;
     _Atomic uint32_t *now = &endpoint->stats->balance.weight;
 
-    if (weight > 0 && atomic_load_explicit(now, memory_order_relaxed) != weight)
+    if (weight > 0 && part_is_all(zone->part) && atomic_load_explicit(now, memory_order_relaxed) != weight)
         atomic_store_explicit(now, weight, memory_order_relaxed);
     return weight > 0;
 }
@@ -126,7 +128,7 @@ static bool take_draft(const struct cluster *cluster, struct zone *zone, struct 
     struct balancer *balancer = renew ? cluster_make_balancer(cluster->conf) : zone->balancer;
     struct balance_view view = { 0 };
 
-    if (!balancer || !keep_subset(cluster, draft) || !balance_view_build(&view, draft->balanced, draft->n) ||
+    if (!balancer || !keep_subset(zone->part, draft) || !balance_view_build(&view, draft->balanced, draft->n) ||
         !balance_prepare(balancer, &view))
         goto fail;
     balance_view_free(&zone->view);
@@ -147,12 +149,12 @@ fail:
 
 /* ---- all ---- */
 
-static bool panics(const struct cluster *cluster, const struct zone *zone)
+static bool panics(const struct part *part, const struct zone *zone)
 {
-    for (size_t i = 0; i < cluster->n_priorities; i++)
-        if (cluster->priorities[i].level == zone->priority)
-            return cluster->priorities[i].panic;
-    return cluster->n_usable == 0;
+    for (size_t i = 0; i < part->n_priorities; i++)
+        if (part->priorities[i].level == zone->priority)
+            return part->priorities[i].panic;
+    return part->n_usable == 0;
 }
 
 static void free_drafts(struct draft *drafts, size_t n)
@@ -163,18 +165,18 @@ static void free_drafts(struct draft *drafts, size_t n)
 }
 
 /* One a zone, in their order. NULL: out of memory. */
-static struct draft *make_drafts(struct cluster *cluster)
+static struct draft *make_drafts(struct part *part)
 {
-    struct draft *drafts = mem_array(cluster->n_zones + 1, sizeof *drafts);
+    struct draft *drafts = mem_array(part->n_zones + 1, sizeof *drafts);
     bool made = drafts != NULL;
     size_t at = 0;
 
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
         struct draft *draft = made ? &drafts[at] : NULL;
 
         zone->at = at++;
-        zone->panics = panics(cluster, zone);
+        zone->panics = panics(part, zone);
         if (!draft)
             continue;
         draft->members = mem_array(zone->n_made + 1, sizeof(struct endpoint *));
@@ -184,51 +186,54 @@ static struct draft *make_drafts(struct cluster *cluster)
     if (made)
         return drafts;
     if (drafts)
-        free_drafts(drafts, cluster->n_zones);
+        free_drafts(drafts, part->n_zones);
     return NULL;
 }
 
-static void fill_drafts(struct cluster *cluster, struct draft *drafts, const struct placing *placings)
+static void fill_drafts(struct part *part, struct draft *drafts, const struct placing *placings)
 {
-    LIST_EACH(link, &cluster->endpoints) {
+    LIST_EACH(link, &part->cluster->endpoints) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+        struct zone *zone = part_has(part, endpoint) ? placing_zone(placings, endpoint) : NULL;
 
-        endpoint->spare = false;
-        if (weigh(cluster, endpoint, placings) && may_be_in(endpoint->home, endpoint))
-            add(&drafts[endpoint->home->at], endpoint);
+        if (part_is_all(part))
+            endpoint->spare = false;
+        if (zone && weigh(zone, endpoint, placings) && may_be_in(zone, endpoint))
+            add(&drafts[zone->at], endpoint);
     }
 }
 
 /* Where panic finds nobody else, those that are to be left in peace are better than nobody. */
-static void add_the_last(struct cluster *cluster, struct draft *drafts)
+static void add_the_last(struct part *part, struct draft *drafts, const struct placing *placings)
 {
-    LIST_EACH(link, &cluster->zones) {
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
         zone->is_deserted = zone->panics && drafts[zone->at].n == 0 && zone->n_made > 0;
     }
-    LIST_EACH(link, &cluster->endpoints) {
+    LIST_EACH(link, &part->cluster->endpoints) {
         struct endpoint *endpoint = CONTAINER_OF(link, struct endpoint, link);
+        struct zone *zone = part_has(part, endpoint) ? placing_zone(placings, endpoint) : NULL;
 
-        if (endpoint->home->is_deserted)
-            add(&drafts[endpoint->home->at], endpoint);
+        if (zone && zone->is_deserted)
+            add(&drafts[zone->at], endpoint);
     }
 }
 
-bool zones_view(struct cluster *cluster, const struct placing *placings)
+bool zones_view(struct part *part, const struct placing *placings)
 {
-    struct draft *drafts = make_drafts(cluster);
+    struct draft *drafts = make_drafts(part);
     bool made = drafts != NULL;
 
     if (!made)
         return false;
-    fill_drafts(cluster, drafts, placings);
-    if (cluster->n_usable == 0)
-        add_the_last(cluster, drafts);
-    LIST_EACH(link, &cluster->zones) {
+    fill_drafts(part, drafts, placings);
+    if (part->n_usable == 0)
+        add_the_last(part, drafts, placings);
+    LIST_EACH(link, &part->zones) {
         struct zone *zone = CONTAINER_OF(link, struct zone, link);
 
-        made = take_draft(cluster, zone, &drafts[zone->at]) && made;
+        made = take_draft(part->cluster, zone, &drafts[zone->at]) && made;
     }
     mem_free(drafts);
     return made;

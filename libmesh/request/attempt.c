@@ -266,6 +266,7 @@ int32_t attempt_choose(struct request *request, struct cluster_choice *choice)
 {
     struct cluster_hint hint = {
         .key = hash_key(request),
+        .subset = request->way.target ? &request->way.target->subset : NULL,
         .tried = request->tried,
         .n_tried = request->made < CLUSTER_MOST_TRIED ? request->made : CLUSTER_MOST_TRIED,
         .idempotent = request->ask.idempotent,

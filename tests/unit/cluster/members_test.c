@@ -162,7 +162,7 @@ static void the_same_key_goes_to_the_same_endpoint(void **state)
 /* One client uses a part of a large cluster, always the same, and all of it when it hashes. */
 static size_t view_size(const struct fixture *f)
 {
-    return CONTAINER_OF(f->cluster->zones.next, struct zone, link)->view.n;
+    return CONTAINER_OF(f->cluster->all.zones.next, struct zone, link)->view.n;
 }
 
 static size_t count_spares(const struct fixture *f)
