@@ -5,7 +5,7 @@ import pytest
 from xds import scenarios
 
 
-@pytest.mark.parametrize("name", ["grpc", "envoy"])
+@pytest.mark.parametrize("name", ["grpc", "envoy", "mesh"])
 @pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda scenario: scenario.__name__)
 def test_scenario(scenario, name, plane, backends, client):
     if (scenario.__name__, name) in scenarios.NOT_PLAYED:

@@ -149,6 +149,14 @@ class Plane(Steered):
 
         return eventually(enough, lambda: f"{n} {what} of {kind}; there is {json.dumps(self.state())[-3000:]}")
 
+    def wait_taken(self, kind):
+        """Until somebody has said yes to the newest version of a type, as set() counts them."""
+        version = next(str(n) for name, n in self.counters.items() if name.endswith("." + kind))
+        eventually(
+            lambda: any(one["version"] == version for one in self.requests("ack", kind)),
+            lambda: f"an ACK of {kind} {version}; there is {json.dumps(self.state())[-3000:]}",
+        )
+
     def wait_open(self, kind=None, n=1):
         """The open streams as soon as there are n."""
 

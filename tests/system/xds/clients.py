@@ -6,6 +6,7 @@ import http.client
 import json
 import pathlib
 import subprocess
+import threading
 
 from servers import envoy, tools
 from servers.envoy import Envoy
@@ -68,15 +69,17 @@ class Caller:
     """A process that calls as it is told on its standard input; what it has of the control plane stays from call to call."""
 
     def __init__(self, folder, command, environment):
+        self.lock = threading.Lock()
         self.log = (folder / f"{self.name}.log").open("ab")
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
         )
 
     def ask(self, request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
+        with self.lock:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
         assert line, f"{self.name} has ended: {pathlib.Path(self.log.name).read_text()[-2000:]}"
         return json.loads(line)
 
@@ -87,8 +90,15 @@ class Caller:
     def use(self, service):
         self.ask({"target": self.scheme + service})
 
-    def calls(self, n, path=CALL, headers=(), timeout=GUARD_S, parallel=1):
-        request = {"calls": n, "path": path, "metadata": list(headers), "timeout": timeout, "parallel": parallel}
+    def calls(self, n, path=CALL, headers=(), timeout=None, parallel=1):
+        """timeout: none means what the client and the control plane have for that; gRPC and Envoy wait long then."""
+        request = {
+            "calls": n,
+            "path": path,
+            "metadata": list(headers),
+            "timeout": timeout or self.patience,
+            "parallel": parallel,
+        }
         return Results(self.ask(request))
 
     def stop(self):
@@ -106,6 +116,7 @@ class GrpcClient(Caller):
     """grpcio. Statuses are those of gRPC."""
 
     name = "grpc"
+    patience = GUARD_S
     scheme = "xds:///"
 
     def __init__(self, rig, planes, **of_bootstrap):
@@ -123,6 +134,7 @@ class MeshClient(Caller):
     """libmesh. What is answered has HTTP's statuses, what is not the names of its errors."""
 
     name = "mesh"
+    patience = 0
     scheme = "xds:///"
 
     def __init__(self, rig, planes, variables=None, **of_bootstrap):
@@ -219,9 +231,9 @@ class EnvoyClient:
             return {"status": "OK", "told": json.loads(body)}
         return {"status": str(response.status), "message": body.decode()}
 
-    def calls(self, n, path=CALL, headers=(), timeout=GUARD_S, parallel=1):
+    def calls(self, n, path=CALL, headers=(), timeout=None, parallel=1):
         with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
-            return Results(list(pool.map(lambda _: self.call(path, headers, timeout), range(n))))
+            return Results(list(pool.map(lambda _: self.call(path, headers, timeout or GUARD_S), range(n))))
 
     def stop(self):
         self.server.stop()

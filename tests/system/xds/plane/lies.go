@@ -30,24 +30,25 @@ type answer struct {
 	Bytes     []byte            `json:"bytes"`     // instead of all that: what stands where the message belongs
 }
 
-// lie serves a stream from the test's canned answers; everything else the test sends itself.
+// lie serves a stream from the test's canned answers, where something is newly wanted; everything else the test sends itself.
 func (p *plane) lie(_ any, ss grpc.ServerStream) error {
 	w := ss.(*wire)
+	next := nextWish
+	if w.stream.Kind == "delta" {
+		next = nextDeltaWish
+	}
 	wanted := map[string][]string{}
 	for {
-		kind, nonce, names, err := w.nextWish()
+		kind, isNew, err := next(w, wanted)
 		if err != nil {
 			return err
 		}
-		before, known := wanted[kind]
-		if known && nonce != "" && slices.Equal(before, names) {
+		canned := p.cannedFor(kind)
+		if !isNew || canned == nil {
 			continue
 		}
-		wanted[kind] = names
-		if canned := p.cannedFor(kind); canned != nil {
-			if err := p.send(w, canned); err != nil {
-				return err
-			}
+		if err := p.send(w, canned); err != nil {
+			return err
 		}
 	}
 }
@@ -58,19 +59,20 @@ func (p *plane) cannedFor(kind string) *answer {
 	return p.canned[kind]
 }
 
-func (w *wire) nextWish() (kind, nonce string, names []string, err error) {
-	if w.stream.Kind == "delta" {
-		var request discovery.DeltaDiscoveryRequest
-		err = w.RecvMsg(&request)
-		names = slices.Concat(request.ResourceNamesSubscribe, request.ResourceNamesUnsubscribe)
-		if request.ResponseNonce != "" && len(names) > 0 {
-			return request.TypeUrl, "", names, err
-		}
-		return request.TypeUrl, request.ResponseNonce, names, err
-	}
+func nextWish(w *wire, wanted map[string][]string) (kind string, isNew bool, err error) {
 	var request discovery.DiscoveryRequest
 	err = w.RecvMsg(&request)
-	return request.TypeUrl, request.ResponseNonce, request.ResourceNames, err
+	before, known := wanted[request.TypeUrl]
+	wanted[request.TypeUrl] = request.ResourceNames
+	return request.TypeUrl, !known || !slices.Equal(before, request.ResourceNames), err
+}
+
+func nextDeltaWish(w *wire, wanted map[string][]string) (kind string, isNew bool, err error) {
+	var request discovery.DeltaDiscoveryRequest
+	err = w.RecvMsg(&request)
+	_, known := wanted[request.TypeUrl]
+	wanted[request.TypeUrl] = nil
+	return request.TypeUrl, !known || len(request.ResourceNamesSubscribe) > 0, err
 }
 
 // send makes the message that fits the stream, and sends it.
