@@ -333,6 +333,8 @@ static uint32_t room(const struct http_conn *base)
 
     if (conn->state != H2_OPEN || conn->drains || conn->made_id >= conn->last_id || conn->n_active >= conn->limit)
         return 0;
+    if (base->conf.max_requests == 0)
+        return conn->limit - conn->n_active;
     left = (uint32_t) (conn->last_id - conn->made_id + 1) / 2;
     return left < conn->limit - conn->n_active ? left : conn->limit - conn->n_active;
 }

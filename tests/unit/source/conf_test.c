@@ -152,7 +152,7 @@ static void wrong_values_are_explained(void **state)
     refuse("log.level", "verbose", "log.level is \"verbose\", allowed is one of debug,info,warn,error");
     refuse("balance.policy", "fastest",
            "balance.policy is \"fastest\", allowed is one of adaptive,least_request,round_robin,random,ring_hash,"
-           "maglev");
+           "maglev,pick_first,weighted_round_robin");
     refuse("balance.hash_on", "header:", "balance.hash_on is \"header:\", allowed is key, path or header:NAME");
     refuse("balance.hash_on", "cookie", "balance.hash_on is \"cookie\", allowed is key, path or header:NAME");
     refuse(
