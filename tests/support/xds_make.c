@@ -73,6 +73,11 @@ char *xds_make_text(const char *format, ...)
     return made;
 }
 
+void *xds_make_block(size_t size)
+{
+    return take(1, size);
+}
+
 void xds_make_unknown(ProtobufCMessage *message, uint32_t number)
 {
     static uint8_t one[] = { 1 };

@@ -17,6 +17,7 @@ void *xds_make(const ProtobufCMessageDescriptor *type);
 /* An array of the pointers up to a NULL, for a repeated field, and how many there are. */
 void *xds_make_list(size_t *n, ...) __attribute__((sentinel));
 char *xds_make_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void *xds_make_block(size_t size); /* zeroed */
 /* A field that nobody knows, a varint. */
 void xds_make_unknown(ProtobufCMessage *message, uint32_t number);
 struct buf xds_make_bytes(const ProtobufCMessage *message);
