@@ -42,7 +42,10 @@ struct command {
 };
 
 extern const struct command request_command, bench_command, endpoints_command, explain_command, resolve_command,
-    config_command;
+    config_command, xds_command;
+
+/* Of `mesh xds`; NULL: there is none of that name. */
+const struct command *xds_find(const char *name);
 
 /* Parses and runs. argv[0] is the command's name. Returns the exit code. */
 int command_run(const struct command *command, int argc, char **argv);

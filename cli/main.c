@@ -10,7 +10,8 @@
 #include "cli/output.h"
 
 static const struct command *const commands[] = { &request_command, &bench_command,   &endpoints_command,
-                                                  &explain_command, &resolve_command, &config_command };
+                                                  &explain_command, &resolve_command, &config_command,
+                                                  &xds_command };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_help(void)
@@ -57,6 +58,8 @@ static int run(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "";
     const struct command *command = find_command(word);
 
+    if (command == &xds_command && argc > 2 && xds_find(argv[2]))
+        return command_run(xds_find(argv[2]), argc - 2, argv + 2);
     if (command)
         return command_run(command, argc - 1, argv + 1);
     if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {

@@ -26,5 +26,6 @@
 #include <mesh/response.h>
 #include <mesh/stream.h>
 #include <mesh/version.h>
+#include <mesh/xds.h>
 
 #endif

@@ -206,6 +206,10 @@ int32_t client_explain(struct mesh_client *client, const struct request_ask *ask
                        struct fault *fault);
 int32_t client_explain_refused(const struct fault *fault, char **out);
 int32_t client_recent(struct mesh_client *client, char **out, struct fault *fault);
+/* xds.c */
+int32_t client_csds(struct mesh_client *client, const void *request, size_t request_len, void **out, size_t *out_len,
+                    struct fault *fault);
+int32_t client_xds(struct mesh_client *client, uint32_t flags, uint64_t until_us, char **out, struct fault *fault);
 /* The source is gone: frees what waited for it. */
 void describe_end(struct engine *engine);
 

@@ -198,6 +198,46 @@ void source_describe(const struct source *source, const char *service, struct js
     conf_describe_service(source->conf, service, w);
 }
 
+/* ---- control planes ---- */
+
+void source_connect_xds(struct source *source)
+{
+    if (!source->started)
+        start(source);
+    xds_connect(source->xds);
+}
+
+bool source_is_xds_settled(const struct source *source)
+{
+    return xds_is_settled(source->xds);
+}
+
+void source_describe_xds(const struct source *source, struct json_writer *w)
+{
+    xds_describe(source->xds, w);
+}
+
+int32_t source_write_csds(const struct source *source, const void *request, size_t len, struct buf *out,
+                          struct fault *fault)
+{
+    return xds_write_csds(source->xds, request, len, out, fault);
+}
+
+bool source_copy_xds(const struct source *source, struct xds_contents **out)
+{
+    return xds_copy_contents(source->xds, out);
+}
+
+void source_write_xds(const struct xds_contents *contents, struct json_writer *w)
+{
+    xds_write_contents(contents, w);
+}
+
+void source_free_xds(struct xds_contents *contents)
+{
+    xds_contents_free(contents);
+}
+
 /* ---- the source ---- */
 
 int32_t source_new(const struct source_conf *conf, struct source **out, struct fault *fault)

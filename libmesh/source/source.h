@@ -95,6 +95,25 @@ void source_describe(const struct source *source, const char *service, struct js
 typedef void (*source_explained_fn)(void *user, int32_t err, char *json);
 int32_t source_explain(struct source *source, const char *target, source_explained_fn on_done, void *user,
                        struct fault *fault);
+/* ---- control planes, for people and tools (docs/xds.md) ---- */
+
+struct xds_contents;
+
+/* Connects to them, though nothing is wanted yet. Nothing happens where none is configured. */
+void source_connect_xds(struct source *source);
+/* All that is wanted of them has been answered, or nobody answers. */
+bool source_is_xds_settled(const struct source *source);
+/* Members of the object that is open. */
+void source_describe_xds(const struct source *source, struct json_writer *w);
+/* A ClientStatusRequest; appends the ClientStatusResponse. MESH_ERR_INVALID, _PROTOCOL: the request; _NOMEM. */
+int32_t source_write_csds(const struct source *source, const void *request, size_t len, struct buf *out,
+                          struct fault *fault);
+/* What stands in the resources, copied. False: out of memory. *out: source_free_xds() in any case. */
+bool source_copy_xds(const struct source *source, struct xds_contents **out);
+/* [any] A member of the object that is open: "contents". */
+void source_write_xds(const struct xds_contents *contents, struct json_writer *w);
+void source_free_xds(struct xds_contents *contents); /* [any] */
+
 /* Nothing is called any more. */
 void source_free(struct source *source);
 

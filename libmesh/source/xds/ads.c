@@ -281,6 +281,11 @@ static bool start(struct ads *ads)
     return ads->servers || servers_new(&conf, &ads->servers) == 0;
 }
 
+void ads_connect(struct ads *ads)
+{
+    start(ads);
+}
+
 void ads_want(struct ads *ads, struct resource *resource)
 {
     if (!start(ads))

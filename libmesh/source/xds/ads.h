@@ -62,6 +62,8 @@ void ads_clear(struct ads *ads);
 /* A resource is wanted from now on, or is no more. */
 void ads_want(struct ads *ads, struct resource *resource);
 void ads_rest(struct ads *ads, const struct resource *resource);
+/* Connects, though nothing is wanted yet. */
+void ads_connect(struct ads *ads);
 /* An answer is being worked on. */
 bool ads_is_busy(const struct ads *ads);
 /* Of the control plane that serves now; NULL: there is none. */

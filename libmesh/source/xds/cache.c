@@ -290,6 +290,11 @@ static int32_t name_files(struct cache *cache)
     return n > 0 && m > 0 && (size_t) m < sizeof cache->before ? 0 : MESH_ERR_INVALID;
 }
 
+const char *cache_path(const struct cache *cache)
+{
+    return cache->path;
+}
+
 int32_t cache_new(const struct cache_conf *conf, struct cache **out)
 {
     struct cache *cache = mem_zalloc(sizeof *cache);

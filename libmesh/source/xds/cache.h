@@ -28,6 +28,8 @@ struct cache_conf {
 int32_t cache_new(const struct cache_conf *conf, struct cache **out);
 /* Writes what has not been written yet. NULL is fine. */
 void cache_free(struct cache *cache);
+/* The file, borrowed. */
+const char *cache_path(const struct cache *cache);
 /* What is on the shelf; borrowed as long as the cache lives. */
 bool cache_recall(const struct cache *cache, enum xds_type type, const char *name, struct cache_record *out);
 /* The store holds something else: it is written soon. */

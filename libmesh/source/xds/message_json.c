@@ -60,17 +60,23 @@ static const void *member_of(const ProtobufCMessage *message, size_t offset)
 
 /* ---- single values ---- */
 
+static void put_text(struct json_writer *w, char *json)
+{
+    if (json)
+        json_raw(w, json);
+    else
+        w->failed = true;
+    mem_free(json);
+}
+
 /* The text that is the same in every locale. */
 static void put_double(struct json_writer *w, double number)
 {
     Pb__Value value = PB__VALUE__INIT;
-    char *text;
 
     value.kind_case = PB__VALUE__KIND_NUMBER_VALUE;
     value.number_value = number;
-    text = values_json(&value);
-    json_raw(w, text ? text : "null");
-    mem_free(text);
+    put_text(w, values_json(&value));
 }
 
 static void put_enum(struct json_writer *w, const ProtobufCEnumDescriptor *type, int number)
@@ -106,22 +112,14 @@ static void put_duration(struct json_writer *w, const Pb__Duration *duration)
 
 /* ---- messages that JSON has a form of its own for ---- */
 
-static void put_text(struct json_writer *w, char *json)
-{
-    if (json)
-        json_raw(w, json);
-    else
-        w->failed = true;
-    mem_free(json);
-}
-
 static void put_any(struct json_writer *w, const Pb__Any *any)
 {
     ProtobufCMessage *message = NULL;
 
     for (size_t i = 0; i < COUNT_OF(known) && !message; i++)
-        if (scalar_any_is(any, known[i]->name))
-            wire_unpack(known[i], any->value.data, any->value.len, &wire_limits_standard, &message, NULL);
+        if (scalar_any_is(any, known[i]->name) && wire_unpack(known[i], any->value.data, any->value.len,
+                                                              &wire_limits_standard, &message, NULL) == MESH_ERR_NOMEM)
+            w->failed = true;
     json_begin(w, '{');
     json_put_text(w, "@type", any->type_url);
     if (message)

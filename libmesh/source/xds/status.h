@@ -13,8 +13,8 @@ int32_t status_read_request(const uint8_t *bytes, size_t len, bool *with_content
 /* Appends a ClientStatusResponse. Contents are left out where they are not kept (endpoints), or hold a private key. MESH_ERR_NOMEM. */
 int32_t status_write_response(const struct store *store, const Core__Node *node, bool with_contents, struct buf *out,
                               struct fault *fault);
-/* An array of objects, one a resource: by type, then by name. With contents as libmesh reads them. */
-void status_json(struct json_writer *w, const struct store *store, bool with_contents);
+/* An array of objects, one a resource: by type, then by name. */
+void status_json(struct json_writer *w, const struct store *store);
 
 /* In that order; from mem_alloc(). NULL: out of memory. */
 const struct resource **status_sorted(const struct store *store, size_t *n);

@@ -5,34 +5,15 @@
 #include <string.h>
 
 #include "source/conf.h"
-#include "source/xds/ads.h"
-#include "source/xds/cache.h"
-#include "source/xds/graph.h"
-#include "source/xds/loads.h"
 #include "source/xds/names.h"
 #include "source/xds/node.h"
+#include "source/xds/xds_state.h"
 
 /* The graph is walked at most a quarter of the time, however often something changes. */
 enum { REST_FACTOR = 3 };
 
 /* Until memory that was short is asked for again. */
 #define AGAIN_US (100 * US_PER_MS)
-
-struct xds {
-    struct xds_conf conf;
-    struct bootstrap *bootstrap;
-    Core__Node *node;
-    struct store store;
-    struct graph graph;
-    struct cache *cache; /* NULL: there is none, or nothing has been wanted yet */
-    struct ads
-        *ads; /* of names without an authority, or of one without servers of its own; then the other authorities' */
-    size_t n_ads;
-    struct loads loads;
-    bool is_dirty; /* the graph is to be walked */
-    uint64_t rests_until_us;
-    struct loop_timer timer; /* until then, or until memory is asked for again */
-};
 
 /* ---- when the graph is walked ---- */
 

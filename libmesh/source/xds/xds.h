@@ -54,4 +54,23 @@ size_t xds_most_entries(const struct xds *xds);
 size_t xds_entries(const struct xds *xds, struct model_entry *out);
 bool xds_add_services(const struct xds *xds, struct model_snapshot *snapshot);
 
+/* ---- for people and tools: describe*.c, contents.c ---- */
+
+/* Connects to the control planes, though nothing is wanted yet. */
+void xds_connect(struct xds *xds);
+/* All that is wanted has been answered, or nobody answers. */
+bool xds_is_settled(const struct xds *xds);
+/* Members of the object that is open. */
+void xds_describe(const struct xds *xds, struct json_writer *w);
+
+/* A ClientStatusRequest; appends the ClientStatusResponse. MESH_ERR_INVALID, _PROTOCOL: the request; _NOMEM. */
+int32_t xds_write_csds(const struct xds *xds, const uint8_t *request, size_t len, struct buf *out, struct fault *fault);
+/* What stands in the resources, copied: to be written without holding up the loop. */
+struct xds_contents;
+/* False: out of memory. *out: to be freed in any case. */
+bool xds_copy_contents(const struct xds *xds, struct xds_contents **out);
+/* [any thread] A member of the object that is open: "contents". */
+void xds_write_contents(const struct xds_contents *contents, struct json_writer *w);
+void xds_contents_free(struct xds_contents *contents); /* [any thread] */
+
 #endif
