@@ -126,14 +126,14 @@ static void escape(struct scan *scan)
 static size_t posix_length(struct scan *scan)
 {
     static const char names[] = " alnum alpha ascii blank cntrl digit graph lower print punct space upper word xdigit ";
-    const char *name = scan->at + 2, *end = strstr(name, ":]"), *known;
+    const char *name = scan->at + 2, *end = scan->at[1] == ':' ? strstr(name, ":]") : NULL, *known;
     size_t len;
 
-    if (scan->at[1] != ':' || !end)
+    if (!end)
         return 0;
     name += *name == '^';
     len = (size_t) (end - name);
-    for (known = strstr(names, " "); known[1]; known = strchr(known + 1, ' '))
+    for (known = names; known[1]; known = strchr(known + 1, ' '))
         if (strcspn(known + 1, " ") == len && memcmp(known + 1, name, len) == 0)
             return (size_t) (end - scan->at) + 2;
     refuse(scan, "there is no such class");

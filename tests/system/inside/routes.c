@@ -115,10 +115,11 @@ static json_t *forwarded(const struct route_choice *choice, const struct route_r
     struct route_request what = *request;
     struct header_list sent = { 0 }, received = { 0 };
     char *path = NULL, *host = NULL;
-    json_t *out = json_object();
+    json_t *out;
 
     if (!choice->entry)
         return json_pack("{si}", "status", choice->route->missing_status);
+    out = json_object();
     json_object_set_new(out, "sent",
                         changed(&choice->target->request_changes, &facts, request->headers, request->n_headers, &sent));
     what.headers = sent.items;

@@ -2,7 +2,7 @@
 /* Regular expressions: RE2's grammar and no more, whole texts, replacing, and patterns that mean harm. */
 #include "base/base.h"
 
-#include <stdlib.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "mesh_test.h"
@@ -107,6 +107,8 @@ static void what_re2_does_not_know_is_refused(void **state)
         { "[[:<:]]", "no such class" },
         { "[[:foo:]]", "no such class" },
         { "[a", "the class does not end" },
+        { "[a[", "the class does not end" },
+        { "[[:alpha", "the class does not end" },
         { "(a", "a group does not end" },
         { "a)", "no group is open" },
         { "[b-a]", "range out of order" },
@@ -249,6 +251,35 @@ static void harmful_patterns_are_decided(void **state)
     }
 }
 
+static void *match_many_times(void *given)
+{
+    const struct regex *regex = given;
+    size_t wrong = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        wrong += !regex_matches(regex, "/users/42/orders", 16);
+        wrong += regex_matches(regex, "/users/42/order", 15);
+    }
+    return (void *) wrong;
+}
+
+static void one_regex_serves_many_threads(void **state)
+{
+    struct regex *regex = regex_of("/(users|orders)/([0-9]+)/orders", REGEX_TO_MATCH);
+    pthread_t threads[4];
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, match_many_times, regex), 0);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        void *wrong;
+
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    regex_unref(regex);
+}
+
 /* ---- replacing ---- */
 
 static void every_match_is_replaced(void **state)
@@ -348,15 +379,11 @@ static void any_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEAK_TEST(patterns_of_re2_are_taken),
-        LEAK_TEST(what_re2_does_not_know_is_refused),
-        LEAK_TEST(large_patterns_are_refused),
-        LEAK_TEST(the_whole_text_is_matched),
-        cmocka_unit_test(matching_allocates_nothing),
-        LEAK_TEST(harmful_patterns_are_decided),
-        LEAK_TEST(every_match_is_replaced),
-        LEAK_TEST(substitutions_are_checked),
-        LEAK_TEST(replacing_has_an_end),
+        LEAK_TEST(patterns_of_re2_are_taken),         LEAK_TEST(what_re2_does_not_know_is_refused),
+        LEAK_TEST(large_patterns_are_refused),        LEAK_TEST(the_whole_text_is_matched),
+        cmocka_unit_test(matching_allocates_nothing), LEAK_TEST(harmful_patterns_are_decided),
+        LEAK_TEST(one_regex_serves_many_threads),     LEAK_TEST(every_match_is_replaced),
+        LEAK_TEST(substitutions_are_checked),         LEAK_TEST(replacing_has_an_end),
         cmocka_unit_test(any_allocation_may_fail),
     };
 
