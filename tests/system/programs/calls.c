@@ -44,6 +44,7 @@ static json_t *tell(const struct mesh_event *event)
         return json_pack("{s:s, s:s}", "status", mesh_error_name(event->err), "message",
                          detail ? detail : mesh_strerror(event->err));
     mesh_response_body(event->response, &body, &len);
+    body = body ? body : "";
     if (status == 200)
         return json_pack("{s:s, s:o}", "status", "OK", "told", json_loadb(body, len, JSON_DISABLE_EOF_CHECK, NULL));
     snprintf(number, sizeof number, "%d", (int) status);
