@@ -123,24 +123,47 @@ int32_t reading_failed(struct reading *reading, int32_t err)
 
 /* ---- what is not honoured ---- */
 
-static bool has(const struct ignored *ignored, const char *text)
+static const char *past_digits(const char *at)
 {
-    for (size_t i = 0; i < ignored->n; i++)
+    while (*at >= '0' && *at <= '9')
+        at++;
+    return at;
+}
+
+/* The same sentence but for indices of its path. */
+static bool is_alike(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        bool is_index = *a == '[';
+
+        a = is_index ? past_digits(a + 1) : a + 1;
+        b = is_index ? past_digits(b + 1) : b + 1;
+    }
+    return *a == *b;
+}
+
+/* There is no room for it, or there is it already. */
+static bool is_enough(struct ignored *ignored, const char *text)
+{
+    size_t alike = 0;
+
+    for (size_t i = 0; i < ignored->n; i++) {
         if (strcmp(ignored->items[i], text) == 0)
             return true;
-    return false;
+        alike += is_alike(ignored->items[i], text);
+    }
+    if (alike < IGNORED_ALIKE && ignored->n < IGNORED_MOST)
+        return false;
+    ignored->left_out++;
+    return true;
 }
 
 static void keep(struct ignored *ignored, const char *text)
 {
     char **items;
 
-    if (has(ignored, text))
+    if (is_enough(ignored, text))
         return;
-    if (ignored->n >= IGNORED_MOST) {
-        ignored->left_out++;
-        return;
-    }
     items = mem_realloc(ignored->items, (ignored->n + 1) * sizeof *items);
     if (!items)
         return;

@@ -11,10 +11,10 @@
 
 #include "base/base.h"
 
-enum { READING_DEPTH = 16, IGNORED_MOST = 64 };
+enum { READING_DEPTH = 16, IGNORED_MOST = 64, IGNORED_ALIKE = 3 };
 
-/* What is received and not honoured: sentences that begin with the field's path, each once, at most IGNORED_MOST. Zeroed, then
- * ignored_clear(). */
+/* What is received and not honoured: sentences that begin with the field's path, each once, at most IGNORED_MOST and at most
+ * IGNORED_ALIKE that differ by an index only. Zeroed, then ignored_clear(). */
 struct ignored {
     char **items;
     size_t n;

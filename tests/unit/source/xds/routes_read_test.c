@@ -393,6 +393,25 @@ static void test_unknown_fields_are_listed_once(void **state)
     assert_true(is_listed("field 9 of envoy.config.route.v3.RouteConfiguration is not known to libmesh"));
 }
 
+/* Nor do many routes hide what else there is. */
+static void test_a_few_of_a_kind_are_enough(void **state)
+{
+    Conf *conf = xds_make_routes("users");
+    Route__VirtualHost *host = conf->virtual_hosts[0];
+    Route__Route *tunnel = xds_make_route("/", "users");
+
+    (void) state;
+    tunnel->route->cluster_specifier_case = ROUTE__ROUTE_ACTION__CLUSTER_SPECIFIER__NOT_SET;
+    host->routes = xds_make_list(&host->n_routes, tunnel, tunnel, tunnel, tunnel, tunnel, NULL);
+    host->domains[0] = xds_make_text("a*b");
+    model_routes_unref(read_routes(conf, NULL));
+    assert_int_equal(ignored.n, 1 + IGNORED_ALIKE);
+    assert_int_equal(ignored.left_out, 5 - IGNORED_ALIKE);
+    assert_true(
+        is_listed("virtual_hosts[0].routes[2].route: the route is left out: it has none of cluster, cluster_header and "
+                  "weighted_clusters"));
+}
+
 /* ---- memory ---- */
 
 static struct buf everything;
@@ -452,6 +471,7 @@ int main(void)
         ROUTES_TEST(test_direct_responses_are_read),
         ROUTES_TEST(test_an_unknown_action_fails_its_requests),
         ROUTES_TEST(test_unknown_fields_are_listed_once),
+        ROUTES_TEST(test_a_few_of_a_kind_are_enough),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
 
