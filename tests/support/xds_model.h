@@ -42,6 +42,7 @@ struct model_type {
     /* What was refused, packed without a nonce. */
     struct buf refused;
     uint64_t delay_us;
+    bool is_known; /* by now nothing else would be found in it */
 };
 
 struct model {
@@ -55,11 +56,19 @@ struct model {
         struct xds_answer *answer; /* NULL: nothing is in hand */
         bool is_of_this_stream;
         int version;
+        bool has_ttl, looks_again;
         struct buf content;
     } hand;
 };
 
 /* ---- what happens to the store ---- */
+
+static inline void model_look_again(struct model *model, enum xds_type type)
+{
+    model->types[type].is_known = false;
+    if (model->hand.answer && model->hand.answer->type == type)
+        model->hand.looks_again = true;
+}
 
 static inline void model_subscribe(struct model *model)
 {
@@ -67,6 +76,8 @@ static inline void model_subscribe(struct model *model)
     unsigned name = model_draw(&model->dice, MODEL_NAMES);
 
     side_subscribe(&model->side, type, model_names[name]);
+    if (!model->types[type].wanted[name])
+        model_look_again(model, type);
     model->types[type].wanted[name] = true;
 }
 
@@ -148,6 +159,7 @@ static inline void model_say(struct model *model, struct said *said)
     for (size_t i = 0; i < said->n_removed; i++)
         said->removed[i] = model_names[model_draw(&model->dice, MODEL_NAMES)];
     model->hand.version = (int) version + 1;
+    model->hand.looks_again = model->hand.has_ttl = false;
 }
 
 static inline bool model_is_as_refused(const struct model *model, const struct model_type *of)
@@ -178,10 +190,12 @@ static inline void model_answer(struct model *model)
     model->hand.is_of_this_stream = true;
     if (!model->hand.answer)
         return;
-    assert_int_equal(model->hand.answer->is_repeated, model_is_as_refused(model, of));
+    assert_int_equal(model->hand.answer->is_repeated, of->is_known && model_is_as_refused(model, of));
     assert_string_equal(model->hand.answer->nonce, said.nonce);
     if (!model->hand.answer->refusal)
         assert_int_equal(model->hand.answer->n_resources, said.n_resources);
+    for (size_t i = 0; i < model->hand.answer->n_resources; i++)
+        model->hand.has_ttl = model->hand.has_ttl || model->hand.answer->resources[i].ttl_us != XDS_NO_TTL;
 }
 
 /* How long the reply waits. */
@@ -212,7 +226,12 @@ static inline void model_conclude(struct model *model)
         return;
     of = &model->types[answer->type];
     error = answer->refusal ? answer->refusal : model_draw(&model->dice, 3) == 0 ? "why" : NULL;
+    if (error && model_draw(&model->dice, 8) == 1) {
+        protocol_look_again(model->side.protocol, answer->type);
+        model->hand.looks_again = true;
+    }
     delay_us = model_delay_us(model, of, error != NULL);
+    of->is_known = error && !model->hand.looks_again && !model->hand.has_ttl;
     if (!error)
         of->version = model->side.is_delta ? 0 : model->hand.version;
     if (model->hand.is_of_this_stream) {

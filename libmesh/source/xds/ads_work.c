@@ -96,6 +96,8 @@ static int32_t take(struct ads_server *server, struct resource *resource, const 
         return 0;
     }
     server->work.is_unreadable = true;
+    if (err == MESH_ERR_NOMEM)
+        protocol_look_again(server->protocol, resource->type);
     refuse(server, resource, news->version, &fault);
     return 0;
 }
@@ -188,19 +190,27 @@ static void take_errors(struct ads_server *server)
     }
 }
 
+/* NULL: everything was taken. */
+static const char *refusal_of(struct ads_work *work)
+{
+    if (!work->is_unreadable)
+        return NULL;
+    if (buf_len(&work->errors) > 0 && buf_append(&work->errors, "", 1))
+        return (const char *) buf_bytes(&work->errors);
+    return "out of memory";
+}
+
 static void finish(struct ads_server *server)
 {
     struct ads_work *work = &server->work;
     uint64_t now = loop_now_us(server->ads->conf.loop);
     bool is_full = xds_type_is_full(work->answer->type) && !servers_is_delta(server->ads->servers, server->index);
-    char *errors;
 
     take_errors(server);
     delete_removed(server);
     if (is_full && !work->is_unreadable)
         delete_absent(server);
-    errors = buf_len(&work->errors) > 0 && buf_append(&work->errors, "", 1) ? (char *) buf_bytes(&work->errors) : NULL;
-    protocol_conclude(server->protocol, work->answer, errors, now);
+    protocol_conclude(server->protocol, work->answer, refusal_of(work), now);
     work->answer = NULL;
     buf_clear(&work->errors);
     ads_answered(server);

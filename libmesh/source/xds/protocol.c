@@ -110,7 +110,6 @@ static int32_t add_name(struct subscription *subscription, const char *text, siz
     }
     list_push_back(&subscription->changed, &name->link);
     name->state = NAME_NEW;
-    subscription->n_wanted++;
     return 0;
 }
 
@@ -126,10 +125,13 @@ int32_t protocol_subscribe(struct protocol *protocol, enum xds_type type, const 
     err = check_name(protocol, subscription, name, len, fault);
     if (err)
         return err;
-    if (!known)
-        return add_name(subscription, name, len, fault);
-    known->state = NAME_AGAIN;
+    err = known ? 0 : add_name(subscription, name, len, fault);
+    if (err)
+        return err;
+    if (known)
+        known->state = NAME_AGAIN;
     subscription->n_wanted++;
+    protocol_look_again(protocol, type); /* servers may have sent it before it was asked for */
     return 0;
 }
 
@@ -231,6 +233,7 @@ int32_t protocol_receive(struct protocol *protocol, const uint8_t *bytes, size_t
         return err;
     note_server(protocol, answer);
     protocol->subscriptions[answer->shown.type].in_hand++;
+    protocol->subscriptions[answer->shown.type].looks_again = false;
     *out = &answer->shown;
     return 0;
 }
@@ -254,6 +257,21 @@ static size_t copy_utf8(char *out, size_t most, const char *text, size_t len)
     }
     out[at] = '\0';
     return at;
+}
+
+/* What came with a time to live lives on by coming again. */
+static bool has_ttl(const struct xds_answer *answer)
+{
+    for (size_t i = 0; i < answer->n_resources; i++)
+        if (answer->resources[i].ttl_us != XDS_NO_TTL)
+            return true;
+    return false;
+}
+
+void protocol_look_again(struct protocol *protocol, enum xds_type type)
+{
+    protocol->subscriptions[type].is_known = false;
+    protocol->subscriptions[type].looks_again = true;
 }
 
 /* Whoever composed the sentence may have cut a character, and a server that reads strictly would end the stream. */
@@ -294,6 +312,7 @@ static void note_refused(struct subscription *subscription, const struct answer 
     subscription->error = copy;
     subscription->delay_us = next_delay_us(subscription, answer->hash);
     subscription->is_refused = true;
+    subscription->is_known = !subscription->looks_again && !has_ttl(&answer->shown);
     subscription->refused_hash = answer->hash;
     subscription->refused++;
     subscription->refused_us = now_us;
@@ -319,6 +338,7 @@ void protocol_conclude(struct protocol *protocol, struct xds_answer *answer, con
         note_refused(subscription, mine, error, now_us);
     else
         note_accepted(subscription, mine, now_us);
+    subscription->looks_again = false;
     if (protocol->is_open && mine->stream == protocol->stream) {
         mem_free(subscription->reply.nonce);
         subscription->reply = (struct reply){ .is_owed = true,

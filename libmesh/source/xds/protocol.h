@@ -95,7 +95,9 @@ struct xds_answer {
     size_t n_errors;
     /* Not NULL: the whole of it is refused. To be concluded with this sentence, nothing of it may be used. */
     const char *refusal;
-    bool is_repeated; /* it is what was refused just before, and `refusal` what was said then */
+    /* It is what was refused just before, and `refusal` what was said then: nobody has subscribed to another name since, and nothing
+     * in it has a time to live. */
+    bool is_repeated;
 };
 
 /* Reads a message of the server; `bytes` may go afterwards. *out is to be concluded or dropped.
@@ -107,6 +109,8 @@ int32_t protocol_receive(struct protocol *protocol, const uint8_t *bytes, size_t
 /* Everything of the answer was taken (`error` NULL), or something was not: why, resource by resource, for the people who run
  * the control plane; cut at 4096 bytes. The answer is given back. */
 void protocol_conclude(struct protocol *protocol, struct xds_answer *answer, const char *error, uint64_t now_us);
+/* What is refused now may be taken another time, if memory permits: it is looked at when it comes again. */
+void protocol_look_again(struct protocol *protocol, enum xds_type type);
 /* Gives it back without a reply: the stream is about to end. */
 void protocol_drop(struct protocol *protocol, struct xds_answer *answer);
 

@@ -181,7 +181,7 @@ static int32_t read_answer(struct answer *answer, const struct response *respons
     if (!answer->nonce || !answer->version)
         return MESH_ERR_NOMEM;
     answer->hash = hash_response(protocol->variant, answer->message, response);
-    if (subscription->is_refused && subscription->refused_hash == answer->hash)
+    if (subscription->is_refused && subscription->is_known && subscription->refused_hash == answer->hash)
         return repeat_refusal(answer, subscription->error);
     if (strlen(response->version) > limits->text)
         return answer_refuse(answer, "version_info: longer than %zu bytes", limits->text);

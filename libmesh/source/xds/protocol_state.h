@@ -41,6 +41,8 @@ struct subscription {
     char *error;     /* of the last one that was refused, valid UTF-8; NULL before */
     bool is_refused; /* the last answer was; this was its hash, and so long the reply waited */
     uint64_t refused_hash, delay_us;
+    bool is_known;    /* ... and whoever looks at the same again finds nothing else */
+    bool looks_again; /* said of the answer in hand: it will not be known */
     uint64_t accepted, refused, accepted_us, refused_us;
 };
 

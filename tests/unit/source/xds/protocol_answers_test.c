@@ -274,6 +274,61 @@ static void test_same_answer_on_the_next_stream(bool is_delta)
     side_end(side);
 }
 
+/* All requests that are due now or later. */
+static void done_later(struct side *side)
+{
+    while (protocol_due_us(side->protocol) != UINT64_MAX)
+        asked_done(side_next_at(side, SIDE_NOW_US + 60 * US_PER_S));
+}
+
+static bool is_repeated(struct side *side, const struct said *said)
+{
+    struct xds_answer *answer = side_hear(side, said);
+    bool repeated = answer->is_repeated;
+
+    assert_int_equal(repeated, answer->n_resources == 0);
+    side_conclude(side, answer, "why");
+    done_later(side);
+    return repeated;
+}
+
+/* What would be taken now and was not is looked at: a name that is new, a time to live, what memory did not permit. */
+static void test_same_answer_is_looked_at_again(bool is_delta)
+{
+    static const int64_t minute = 60;
+    struct said bad = said_cluster("1", "n", "bad");
+    struct side here, *side = side_begin(&here, is_delta);
+    struct xds_answer *answer;
+
+    side_open_with(side, XDS_CLUSTER, "a");
+    assert_false(is_repeated(side, &bad));
+    assert_true(is_repeated(side, &bad));
+    side_subscribe(side, XDS_CLUSTER, "a");
+    side_subscribe(side, XDS_ENDPOINTS, "b");
+    assert_true(is_repeated(side, &bad));
+    side_subscribe(side, XDS_CLUSTER, "b");
+    assert_false(is_repeated(side, &bad));
+    assert_true(is_repeated(side, &bad));
+    protocol_unsubscribe(side->protocol, XDS_CLUSTER, "b");
+    side_subscribe(side, XDS_CLUSTER, "b");
+    answer = side_hear(side, &bad);
+    assert_false(answer->is_repeated);
+    side_subscribe(side, XDS_CLUSTER, "c");
+    side_conclude(side, answer, "why");
+    assert_false(is_repeated(side, &bad));
+    protocol_look_again(side->protocol, XDS_CLUSTER);
+    assert_false(is_repeated(side, &bad));
+    answer = side_hear(side, &bad);
+    assert_true(answer->is_repeated);
+    protocol_look_again(side->protocol, XDS_CLUSTER);
+    side_conclude(side, answer, "why");
+    assert_false(is_repeated(side, &bad));
+    bad.resources[0].ttl_s = &minute;
+    assert_false(is_repeated(side, &bad));
+    assert_false(is_repeated(side, &bad));
+    side_end(side);
+}
+
 /* A server that sends the same again without waiting: one refusal, of the latest nonce. */
 static void test_next_answer_overtakes_a_reply(bool is_delta)
 {
@@ -547,6 +602,7 @@ BOTH(test_errors_of_the_server)
 BOTH(test_same_answer_is_refused_later_and_later)
 BOTH(test_accepted_answer_ends_the_waiting)
 BOTH(test_same_answer_on_the_next_stream)
+BOTH(test_same_answer_is_looked_at_again)
 BOTH(test_next_answer_overtakes_a_reply)
 BOTH(test_names_do_not_wait)
 BOTH(test_empty_and_repeated_nonces)
@@ -569,6 +625,7 @@ int main(void)
         IN_BOTH(test_same_answer_is_refused_later_and_later),
         IN_BOTH(test_accepted_answer_ends_the_waiting),
         IN_BOTH(test_same_answer_on_the_next_stream),
+        IN_BOTH(test_same_answer_is_looked_at_again),
         IN_BOTH(test_next_answer_overtakes_a_reply),
         IN_BOTH(test_names_do_not_wait),
         IN_BOTH(test_empty_and_repeated_nonces),
