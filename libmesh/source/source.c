@@ -129,6 +129,7 @@ static int32_t make_xds(struct source *source, const struct source_conf *of, str
         .observe = source->observe,
         .names = source->names,
         .conf = source->conf,
+        .source = source,
         .on_change = on_xds_change,
         .user = source,
         .take_load = of->take_load,

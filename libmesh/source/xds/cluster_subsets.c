@@ -184,7 +184,6 @@ int32_t cluster_read_subsets(struct cluster_reader *reader)
     if (reader->message->lb_policy == CLUSTER__CLUSTER__LB_POLICY__CLUSTER_PROVIDED)
         return reading_wrong_at(&reader->reading, "lb_subset_config", "cannot stand beside CLUSTER_PROVIDED");
     reading_enter(&reader->reading, "lb_subset_config");
-    reading_ignored(&reader->reading, "endpoints are not chosen by labels");
     err = read_config(reader, config);
     reading_leave(&reader->reading);
     return err;

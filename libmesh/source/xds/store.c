@@ -259,7 +259,11 @@ static int32_t read_cluster(const struct resource *resource, const uint8_t *byte
     const char *service = resource->configured_as ? resource->configured_as : resource->name;
     struct xds_cluster_env env = { .conf = conf->conf, .service = service, .bootstrap = conf->bootstrap };
 
-    return xds_cluster_read(bytes, len, &env, out, ignored, fault);
+    int32_t err = xds_cluster_read(bytes, len, &env, out, ignored, fault);
+
+    if (!err && conf->on_cluster)
+        conf->on_cluster(conf->user, (*out)->conf);
+    return err;
 }
 
 static int32_t read_value(const struct resource *resource, const struct resource_news *news, struct value *out,
@@ -442,12 +446,13 @@ void store_error(struct resource *resource, bool is_data, bool obey, const struc
 
 /* ---- another configuration ---- */
 
-static void read_again(struct resource *resource)
+void store_read_again(struct resource *resource)
 {
     struct ignored ignored = { 0 };
     struct xds_cluster *cluster = NULL;
     struct fault ignored_fault = { 0 };
 
+    resource->is_outdated = false;
     if (!resource->cluster ||
         read_cluster(resource, resource->bytes->data, resource->bytes->len, &cluster, &ignored, &ignored_fault)) {
         ignored_clear(&ignored);
@@ -468,7 +473,7 @@ void store_reconfigure(struct store *store, const struct conf *conf)
 
     store->conf.conf = conf;
     while ((resource = map_next(&store->types[XDS_CLUSTER], &at)))
-        read_again(resource);
+        store_read_again(resource);
 }
 
 void store_configure(struct resource *resource, const char *service)
@@ -483,5 +488,5 @@ void store_configure(struct resource *resource, const char *service)
         return;
     mem_free(resource->configured_as);
     resource->configured_as = copy;
-    read_again(resource);
+    store_read_again(resource);
 }

@@ -52,8 +52,9 @@ struct resource {
     uint64_t revision;            /* raised with each new value, and when it goes */
     uint64_t updated_wall_ms;
     struct ignored ignored;
-    bool is_deleted; /* the control plane has it no more; it is kept while it works */
-    bool is_stale;   /* from the disk: no control plane has confirmed it */
+    bool is_deleted;  /* the control plane has it no more; it is kept while it works */
+    bool is_stale;    /* from the disk: no control plane has confirmed it */
+    bool is_outdated; /* clusters: a file that it names has changed since it was read */
 
     struct fault error; /* why the last update was refused; code 0: it was not */
     char *refused_version;
@@ -75,6 +76,8 @@ struct store_conf {
     /* Names that the control plane is to be asked for, or no more. */
     void (*on_want)(void *user, struct resource *resource);
     void (*on_rest)(void *user, struct resource *resource);
+    /* A cluster has been read, and nobody has seen it yet; NULL: nobody is told. */
+    void (*on_cluster)(void *user, struct model_cluster *cluster);
     /* A value, a state or an error is another. */
     void (*on_change)(void *user, struct resource *resource);
     void *user;
@@ -89,6 +92,9 @@ void store_init(struct store *store, const struct store_conf *conf);
 void store_clear(struct store *store);
 /* The configuration is another: clusters are read again. */
 void store_reconfigure(struct store *store, const struct conf *conf);
+
+/* A cluster that has a value, from the same bytes: what it came by outside of them may be other. */
+void store_read_again(struct resource *resource);
 
 /* The resource, made and asked for if nobody has wanted it before; a reference. NULL: out of memory. */
 struct resource *store_want(struct store *store, enum xds_type type, const char *name);

@@ -351,6 +351,11 @@ void xds_reconfigure(struct xds *xds, const struct conf *conf)
     note_change(xds);
 }
 
+static void on_cluster(void *user, struct model_cluster *cluster)
+{
+    identities_attach(&((struct xds *) user)->identities, cluster);
+}
+
 static void init_parts(struct xds *xds)
 {
     struct store_conf store = {
@@ -361,6 +366,7 @@ static void init_parts(struct xds *xds)
         .keeps_endpoints = conf_text(xds->conf.conf, "xds.cache_dir")[0] != '\0',
         .on_want = on_want,
         .on_rest = on_rest,
+        .on_cluster = on_cluster,
         .on_change = on_resource_change,
         .user = xds,
     };
@@ -376,6 +382,7 @@ static void init_parts(struct xds *xds)
     };
 
     store_init(&xds->store, &store);
+    identities_begin(&xds->identities, xds->conf.source, &xds->store, xds->conf.loop);
     graph_init(&xds->graph, &graph, &xds->store);
     xds->timer.on_due = on_timer;
 }
@@ -445,6 +452,7 @@ void xds_free(struct xds *xds)
     for (size_t i = 0; i < xds->n_ads; i++)
         ads_clear(&xds->ads[i]);
     graph_clear(&xds->graph);
+    identities_end(&xds->identities);
     store_clear(&xds->store);
     mem_free(xds->ads);
     wire_free(xds->node ? &xds->node->base : NULL);

@@ -26,6 +26,7 @@ struct xds_conf {
     struct observe *observe;
     struct dns_names *names;
     const struct conf *conf; /* borrowed, until xds_reconfigure() */
+    struct source *source;   /* whose files of certificates clusters share; NULL: nobody's */
     /* xds_update() may have something new: soon, never from within a function below. */
     void (*on_change)(void *user);
     void *user;

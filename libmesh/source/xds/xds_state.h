@@ -6,6 +6,7 @@
 #include "source/xds/ads.h"
 #include "source/xds/cache.h"
 #include "source/xds/graph.h"
+#include "source/xds/identities.h"
 #include "source/xds/loads.h"
 #include "source/xds/xds.h"
 
@@ -20,6 +21,7 @@ struct xds {
         *ads; /* of names without an authority, or of one without servers of its own; then the other authorities' */
     size_t n_ads;
     struct loads loads;
+    struct identities identities;
     bool is_dirty; /* the graph is to be walked */
     uint64_t rests_until_us;
     struct loop_timer timer; /* until then, or until memory is asked for again */
