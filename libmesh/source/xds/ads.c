@@ -79,13 +79,15 @@ static void subscribe(struct ads_server *server, const struct resource *resource
             FIELD_TEXT("detail", fault.text));
 }
 
-static void await(struct ads *ads, struct resource *resource, const struct ads_server *server)
+/* Nothing comes from a server that is not up; there need not be one of each index. */
+static void await(struct ads_server *server, struct resource *resource)
 {
-    bool is_trouble = ads_server_conf(server)->features & BOOTSTRAP_TIMER_IS_TRANSIENT;
+    bool is_trouble;
 
-    if (server->is_up)
-        store_await(resource, is_trouble ? WAIT_IN_TROUBLE_US : WAIT_US, is_trouble);
-    (void) ads;
+    if (!server->is_up)
+        return;
+    is_trouble = ads_server_conf(server)->features & BOOTSTRAP_TIMER_IS_TRANSIENT;
+    store_await(resource, is_trouble ? WAIT_IN_TROUBLE_US : WAIT_US, is_trouble);
 }
 
 /* All resources that are asked for here. */
@@ -105,11 +107,6 @@ static void for_each(struct ads *ads, void (*each)(struct ads_server *server, st
 static void subscribe_one(struct ads_server *server, struct resource *resource)
 {
     subscribe(server, resource);
-}
-
-static void await_one(struct ads_server *server, struct resource *resource)
-{
-    await(server->ads, resource, server);
 }
 
 static void await_one_no_more(struct ads_server *server, struct resource *resource)
@@ -162,7 +159,7 @@ static void on_up(void *user, size_t index)
         return; /* without memory for that nothing is asked until the next stream */
     server->is_up = true;
     protocol_stream_opened(server->protocol);
-    for_each(ads, await_one, server);
+    for_each(ads, await, server);
     flush(server);
     servers_receive(ads->servers, index);
 }
@@ -295,7 +292,7 @@ void ads_want(struct ads *ads, struct resource *resource)
         struct ads_server *server = &ads->items[i];
 
         subscribe(server, resource);
-        await(ads, resource, server);
+        await(server, resource);
         if (server->is_up)
             set_due(server);
     }

@@ -110,6 +110,7 @@ class Caller:
             self.process.wait()
         self.process.stdout.close()
         self.log.close()
+        assert self.process.returncode == 0, f"{self.name}: {pathlib.Path(self.log.name).read_text()[-2000:]}"
 
 
 class GrpcClient(Caller):
