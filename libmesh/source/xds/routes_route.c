@@ -61,46 +61,53 @@ static int32_t refuse(struct routes_reader *reader, const Route__Route *message,
 
 /* ---- all of it ---- */
 
-static int32_t read_filters(struct routes_reader *reader, const Route__Route *message, struct filter_level *level,
-                            struct route_rules *rules)
+/* What counts for a route with words of its own. */
+static int32_t override_filters(struct routes_reader *reader, const Route__Route *message, struct filter_level *out)
 {
     const struct filter_overrides overrides = FILTER_OVERRIDES(message);
     char place[ROUTES_PLACE];
-    int32_t err;
 
     if (message->name[0] != '\0')
         snprintf(place, sizeof place, "host %s route %s", reader->host->name, message->name);
     else
         snprintf(place, sizeof place, "host %s route %zu", reader->host->name, reader->index);
-    err = filters_override(reader, &reader->filters, &overrides, place, level);
-    if (err)
-        return err;
+    return filters_override(reader, &reader->filters, &overrides, place, out);
+}
+
+static void set_filters(const struct filter_level *level, struct route_rules *rules)
+{
     rules->n_faults = level->n_faults;
     rules->faults = level->faults;
     rules->n_limits = level->n_limits;
     rules->limits = level->limits;
-    return 0;
 }
 
-int32_t routes_route(struct routes_reader *reader, const Route__Route *message, struct route *route, bool *known)
+static int32_t read_action(struct routes_reader *reader, const Route__Route *message, const struct filter_level *level,
+                           struct route *route, bool *known)
 {
-    struct filter_level level;
-    int32_t err = routes_text(reader, message->name, &route->name);
-
-    if (!err)
-        err = routes_match(reader, message->match, route, known);
-    if (err || !*known)
-        return err;
-    err = read_filters(reader, message, &level, &route->rules);
-    if (err)
-        return err;
+    set_filters(level, &route->rules);
     switch (message->action_case) {
     case ROUTE__ROUTE__ACTION_ROUTE:
-        return routes_forward(reader, message, &level, route, known);
+        return routes_forward(reader, message, level, route, known);
     case ROUTE__ROUTE__ACTION_REDIRECT:
     case ROUTE__ROUTE__ACTION_DIRECT_RESPONSE:
         return read_answer(reader, message, route);
     default:
         return refuse(reader, message, route);
     }
+}
+
+int32_t routes_route(struct routes_reader *reader, const Route__Route *message, struct route *route, bool *known)
+{
+    struct filter_level own;
+    int32_t err = routes_text(reader, message->name, &route->name);
+
+    if (!err)
+        err = routes_match(reader, message->match, route, known);
+    if (err || !*known)
+        return err;
+    if (message->n_typed_per_filter_config == 0)
+        return read_action(reader, message, &reader->filters, route, known);
+    err = override_filters(reader, message, &own);
+    return err ? err : read_action(reader, message, &own, route, known);
 }
