@@ -88,7 +88,7 @@ static size_t plain_escape_length(const char *at)
         return 2;
     if (c && strchr("aftnrdDsSwW", c))
         return 2;
-    return c > ' ' && c < 0x7f && c != '_' && !is_digit(c) && !is_letter(c) ? 2 : 0;
+    return c > ' ' && c < 0x7f && !is_digit(c) && !is_letter(c) ? 2 : 0;
 }
 
 /* Everything up to \E is as it stands; what is repeated is its last character. */
