@@ -135,12 +135,14 @@ static bool follow_eds(struct graph_cluster *cluster, const struct xds_cluster *
 {
     struct resource *before = cluster->eds;
 
-    if (before && strcmp(before->name, conf->eds_name) == 0)
-        return true;
-    cluster->eds = store_want(cluster->graph->store, XDS_ENDPOINTS, conf->eds_name);
-    if (before)
-        store_rest(before);
-    hold_clear(&cluster->hold);
+    if (!before || strcmp(before->name, conf->eds_name) != 0) {
+        cluster->eds = store_want(cluster->graph->store, XDS_ENDPOINTS, conf->eds_name);
+        if (before)
+            store_rest(before);
+        hold_clear(&cluster->hold);
+    }
+    if (cluster->eds)
+        store_set_wait(cluster->eds, conf->eds_wait_us);
     return cluster->eds != NULL;
 }
 

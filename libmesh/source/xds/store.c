@@ -205,23 +205,49 @@ void store_await(struct resource *resource, uint64_t wait_us, bool silence_is_tr
 {
     struct loop *loop = resource->store->conf.loop;
 
-    resource->wait_us = wait_us;
+    if (!resource->has_own_wait)
+        resource->wait_us = wait_us;
     resource->silence_is_trouble = silence_is_trouble;
-    if (resource_is_known(resource) || wait_us == 0)
+    resource->is_awaited = true;
+    if (resource_is_known(resource) || resource->wait_us == 0)
         return;
-    loop_timer_set(loop, &resource->timer, loop_now_us(loop) + wait_us);
+    loop_timer_set(loop, &resource->timer, loop_now_us(loop) + resource->wait_us);
+}
+
+void store_set_wait(struct resource *resource, uint64_t wait_us)
+{
+    if (resource->has_own_wait && resource->wait_us == wait_us)
+        return;
+    resource->has_own_wait = true;
+    resource->wait_us = wait_us;
+    if (!resource->is_awaited || resource_is_known(resource))
+        return;
+    loop_timer_cancel(resource->store->conf.loop, &resource->timer);
+    store_await(resource, wait_us, resource->silence_is_trouble);
 }
 
 void store_await_no_more(struct resource *resource)
 {
+    resource->is_awaited = false;
     if (!resource_has_value(resource))
         loop_timer_cancel(resource->store->conf.loop, &resource->timer);
+}
+
+/* Endpoints may say themselves how long they are good for (endpoint_stale_after). */
+static uint64_t shortest_life(const struct resource *resource, uint64_t ttl_us)
+{
+    uint64_t stale_us = resource->endpoints ? resource->endpoints->stale_after_us : 0;
+
+    if (ttl_us == 0 || (stale_us > 0 && stale_us < ttl_us))
+        return stale_us;
+    return ttl_us;
 }
 
 static void live(struct resource *resource, uint64_t ttl_us)
 {
     struct loop *loop = resource->store->conf.loop;
 
+    ttl_us = shortest_life(resource, ttl_us);
     resource->ttl_us = ttl_us;
     loop_timer_cancel(loop, &resource->timer);
     if (ttl_us > 0)
@@ -258,7 +284,6 @@ static int32_t read_cluster(const struct resource *resource, const uint8_t *byte
     const struct store_conf *conf = &resource->store->conf;
     const char *service = resource->configured_as ? resource->configured_as : resource->name;
     struct xds_cluster_env env = { .conf = conf->conf, .service = service, .bootstrap = conf->bootstrap };
-
     int32_t err = xds_cluster_read(bytes, len, &env, out, ignored, fault);
 
     if (!err && conf->on_cluster)

@@ -61,6 +61,7 @@ struct resource {
     uint64_t refused_wall_ms;
     uint64_t ttl_us;  /* 0: none */
     uint64_t wait_us; /* for the first answer, on an open stream */
+    bool has_own_wait, is_awaited;
     bool silence_is_trouble;
     char *configured_as;     /* clusters: the service whose configuration overrides; NULL: the one of its own name */
     struct loop_timer timer; /* silence while there is no value; else its time to live */
@@ -134,5 +135,7 @@ void store_error(struct resource *resource, bool is_data, bool obey, const struc
 /* A stream that asks for it is open (wait_us from now on: nothing comes means there is none; 0: for ever), or is not. */
 void store_await(struct resource *resource, uint64_t wait_us, bool silence_is_trouble);
 void store_await_no_more(struct resource *resource);
+/* Waits so long and no longer, if it waits at all; 0: for ever (initial_fetch_timeout). */
+void store_set_wait(struct resource *resource, uint64_t wait_us);
 
 #endif
