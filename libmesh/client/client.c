@@ -61,15 +61,18 @@ void client_unref(struct mesh_client *client)
 
 /* ---- the end ---- */
 
+static void end_all(struct list *requests)
+{
+    while (!list_empty(requests))
+        request_end(CONTAINER_OF(requests->next, struct request, link), MESH_ERR_CLOSING, "the client was freed");
+}
+
 static void fail_all(struct lane *lane)
 {
     loop_enter(lane->loop);
     lane->closing = true;
-    while (!list_empty(&lane->env.running)) {
-        struct request *request = CONTAINER_OF(lane->env.running.next, struct request, link);
-
-        request_end(request, MESH_ERR_CLOSING, "the client was freed");
-    }
+    end_all(&lane->env.running);
+    end_all(&lane->env.shadows);
     loop_leave(lane->loop);
 }
 

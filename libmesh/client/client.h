@@ -44,7 +44,8 @@ struct engine {
     struct mesh_client *client;
     struct source *source; /* in lanes[0] */
     pthread_mutex_t lock;
-    struct map shared; /* struct cluster_shared by name, with the lock */
+    struct map shared;  /* struct cluster_shared by name, with the lock */
+    size_t shared_most; /* when it has so many, those that nobody uses are forgotten */
     struct limits limits;
     struct list forgotten; /* inside lanes[0]: lookups of describe.c that nobody waits for any more */
     bool abandoned;        /* in a forked child: belongs to the parent */
@@ -98,6 +99,14 @@ size_t engine_lanes_for(size_t cpus);
 /* From now on the client survives fork(). */
 void fork_watch(struct mesh_client *client);
 void fork_unwatch(struct mesh_client *client);
+
+/* ---- shared.c ---- */
+
+/* With a reference. NULL: out of memory. */
+struct cluster_shared *engine_shared(struct engine *engine, const char *name);
+/* The same of one that is there already; else NULL. */
+struct cluster_shared *engine_shared_known(struct engine *engine, const char *name);
+void engine_shared_free(struct engine *engine);
 
 /* ---- swap.c ---- */
 

@@ -38,6 +38,7 @@ static int32_t make_lane(struct engine *engine, struct lane *lane, uint64_t chan
     lane->env.channel = channel;
     lane->env.on_empty = on_empty;
     list_init(&lane->env.running);
+    list_init(&lane->env.shadows);
     list_init(&lane->env.homeless);
     traces_init(&lane->env.traces);
     list_init(&lane->in_use);
@@ -144,16 +145,6 @@ int32_t client_engine(struct mesh_client *client, struct engine **out, struct fa
     return err;
 }
 
-static void free_shared(struct engine *engine)
-{
-    struct cluster_shared *shared;
-    size_t at = 0;
-
-    while ((shared = map_next(&engine->shared, &at)))
-        cluster_shared_unref(shared);
-    map_free(&engine->shared);
-}
-
 /* Requests are gone: whoever holds the last reference to the client has none running. */
 void engine_free(struct engine *engine)
 {
@@ -171,7 +162,7 @@ void engine_free(struct engine *engine)
     }
     for (size_t i = 0; i < engine->n_lanes; i++)
         lane_end(&engine->lanes[i]);
-    free_shared(engine);
+    engine_shared_free(engine);
     limits_free(&engine->limits);
     pthread_mutex_destroy(&engine->lock);
     mem_free(engine);

@@ -48,13 +48,8 @@ void engine_take_load(void *user, const char *cluster, const struct source_load_
     struct engine *engine = user;
     struct telling telling = { listener };
     struct load_listener to = { on_endpoint, on_place, on_drop, &telling };
-    struct cluster_shared *shared;
+    struct cluster_shared *shared = engine_shared_known(engine, cluster);
 
-    pthread_mutex_lock(&engine->lock);
-    shared = map_get_text(&engine->shared, cluster);
-    if (shared)
-        cluster_shared_ref(shared);
-    pthread_mutex_unlock(&engine->lock);
     if (!shared)
         return;
     load_take(shared, &to);

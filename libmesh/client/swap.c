@@ -68,27 +68,10 @@ static int32_t want(struct lane *lane, const char *service, struct fault *fault)
 
 /* ---- clusters ---- */
 
-static struct cluster_shared *shared_of(struct engine *engine, const char *name)
-{
-    struct cluster_shared *shared;
-
-    pthread_mutex_lock(&engine->lock);
-    shared = map_get_text(&engine->shared, name);
-    if (!shared) {
-        shared = cluster_shared_new(name);
-        if (shared && !map_put(&engine->shared, shared->name, strlen(shared->name), shared)) {
-            cluster_shared_unref(shared);
-            shared = NULL;
-        }
-    }
-    pthread_mutex_unlock(&engine->lock);
-    return shared;
-}
-
 static int32_t open_cluster(struct lane *lane, const struct model_entry *entry, struct cluster **out)
 {
     struct cluster_env env = { lane->loop, lane->env.observe };
-    struct cluster_shared *shared = shared_of(lane->engine, entry->cluster->name);
+    struct cluster_shared *shared = engine_shared(lane->engine, entry->cluster->name);
     struct cluster *cluster;
     int32_t err;
 
@@ -96,6 +79,7 @@ static int32_t open_cluster(struct lane *lane, const struct model_entry *entry, 
     if (!shared)
         return MESH_ERR_NOMEM;
     err = cluster_new(&env, entry, shared, &cluster);
+    cluster_shared_unref(shared);
     if (err)
         return err;
     if (!map_put(&lane->clusters, cluster->shared->name, strlen(cluster->shared->name), cluster)) {

@@ -148,7 +148,7 @@ static int32_t begin(struct request *request, struct request_env *env)
     request->env = env;
     request->began_us = loop_now_us(env->loop);
     request->deadline.on_due = request_on_deadline;
-    list_push_back(&env->running, &request->link);
+    list_push_back(request->is_shadow ? &env->shadows : &env->running, &request->link);
     return 0;
 }
 

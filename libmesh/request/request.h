@@ -30,7 +30,8 @@ struct request;
 struct request_env {
     struct loop *loop;
     struct observe *observe;
-    struct list running;  /* struct request, all that are not done */
+    struct list running;  /* struct request, all that are not done, ... */
+    struct list shadows;  /* ... and those that nobody waits for */
     struct list homeless; /* struct request, in ROUTING: their service is not known yet (request_found_home()) */
     struct traces traces;
     struct response_blocks blocks;

@@ -439,6 +439,19 @@ static void a_shadow_ends_with_the_client(void **state)
     shop_close(&shop);
 }
 
+static void nobody_waits_for_a_shadow(void **state)
+{
+    struct shop shop = shop_open(NULL);
+
+    (void) state;
+    publish_mirror(&shop, &(struct route_mirror){ .cluster = "xds:blue", .fraction = always });
+    ANSWER(shop_get(shop.client, "/never?at=1", "a"), 0, 200, 1);
+    UNTIL(h2_server_streams(shop.blue) == 1);
+    MESH_OK(mesh_client_drain(shop.client, GUARD_MS));
+    assert_int_equal(h2_server_streams(shop.blue), 1);
+    shop_close(&shop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +475,7 @@ int main(void)
         cmocka_unit_test(another_cluster_gets_a_copy),
         cmocka_unit_test(a_shadow_is_not_retried_and_its_end_means_nothing),
         cmocka_unit_test(a_shadow_ends_with_the_client),
+        cmocka_unit_test(nobody_waits_for_a_shadow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

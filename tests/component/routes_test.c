@@ -419,6 +419,31 @@ static void explanations_tell_the_way(void **state)
     shop_close(&shop);
 }
 
+static void descriptions_name_clusters_as_people_do(void **state)
+{
+    struct shop shop = shop_open(NULL);
+    char *text;
+
+    (void) state;
+    routed_publish(shop.client, routed_all_to("xds:blue"), NULL);
+    answered_by(shop_get(shop.client, "/ok", NULL), "blue");
+    MESH_OK(mesh_client_describe(shop.client, "shop", 0, GUARD_MS, &text));
+    says(text, "{\"service\":\"shop\",\"cluster\":\"blue\"");
+    mesh_string_free(text);
+    MESH_OK(mesh_client_describe(shop.client, NULL, 0, GUARD_MS, &text));
+    says(text, "\"service\":\"red\",\"cluster\":\"red\"");
+    says(text, "\"service\":\"blue\",\"cluster\":\"blue\"");
+    assert_null(strstr(text, "xds:"));
+    mesh_string_free(text);
+    routed_publish(shop.client, answering(200, "x"), NULL);
+    MESH_OK(mesh_client_describe(shop.client, "shop", 0, GUARD_MS, &text));
+    says(text, "\"cluster\":null,\"route\":\"the-route\"");
+    mesh_string_free(text);
+    routed_publish(shop.client, NULL, "the control plane has no such listener");
+    assert_int_equal(mesh_client_describe(shop.client, "shop", 0, GUARD_MS, &text), MESH_ERR_NO_ROUTE);
+    shop_close(&shop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +464,7 @@ int main(void)
         cmocka_unit_test(plain_requests_to_a_host_that_wants_https_are_redirected),
         cmocka_unit_test(the_access_log_names_route_and_cluster),
         cmocka_unit_test(explanations_tell_the_way),
+        cmocka_unit_test(descriptions_name_clusters_as_people_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
