@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/service.h"
-
 enum { FIRST_ROOM = 16, MIXED_SCALE = 100, KEY_BYTES = 23 };
 
 /* ---- gathering ---- */
@@ -51,6 +49,16 @@ static size_t next_of(const struct addr *addrs, size_t n, size_t at, enum addr_f
     return at;
 }
 
+/* n: there is none that is used. */
+static size_t first_of(const struct addr *addrs, size_t n, enum addr_family family, enum service_families families)
+{
+    bool is_used = families == FAMILIES_BOTH || (family == ADDR_IPV6) == (families == FAMILIES_IPV6);
+
+    if (families == FAMILIES_IPV4_FIRST && family == ADDR_IPV6)
+        is_used = next_of(addrs, n, 0, ADDR_IPV4) == n;
+    return is_used ? next_of(addrs, n, 0, family) : n;
+}
+
 static struct addr with_port(const struct addr *addr, uint16_t port)
 {
     struct addr copy = *addr;
@@ -63,7 +71,7 @@ void dns_founds_add_host(struct dns_founds *founds, const struct addr *addrs, si
                          const struct dns_host_of *of)
 {
     enum addr_family other = prefers == ADDR_IPV6 ? ADDR_IPV4 : ADDR_IPV6;
-    size_t a = next_of(addrs, n, 0, prefers), b = next_of(addrs, n, 0, other);
+    size_t a = first_of(addrs, n, prefers, of->families), b = first_of(addrs, n, other, of->families);
 
     while (a < n || b < n) {
         struct addr first = with_port(&addrs[a < n ? a : b], of->port);
@@ -75,6 +83,17 @@ void dns_founds_add_host(struct dns_founds *founds, const struct addr *addrs, si
         a = a < n ? next_of(addrs, n, a + 1, prefers) : n;
         b = b < n ? next_of(addrs, n, b + 1, other) : n;
     }
+}
+
+void dns_founds_keep_one(struct dns_founds *founds, const struct model_endpoints *now)
+{
+    for (size_t i = 1; i < founds->n && now->n == 1; i++) {
+        if (!addr_equal(&founds->items[i].addr, &now->endpoints[0].addr))
+            continue;
+        founds->items[0] = founds->items[i];
+        break;
+    }
+    founds->n = founds->n > 0;
 }
 
 void dns_founds_clear(struct dns_founds *founds)

@@ -5,7 +5,7 @@
 
 #include "model/model.h"
 #include "net/net.h"
-#include "source/source.h"
+#include "source/service.h"
 
 /* What all addresses of one host have in common. Strings are borrowed until the endpoints are made. */
 struct dns_host_of {
@@ -13,6 +13,7 @@ struct dns_host_of {
     const char *hostname; /* "" none */
     uint16_t port;
     uint32_t weight, priority; /* priorities may have gaps */
+    enum service_families families;
 };
 
 struct dns_found {
@@ -34,6 +35,8 @@ void dns_founds_add(struct dns_founds *founds, const struct addr *addr, const st
  * first; what is left over stands alone. */
 void dns_founds_add_host(struct dns_founds *founds, const struct addr *addrs, size_t n, enum addr_family prefers,
                          const struct dns_host_of *of);
+/* One of them is all: that of `now` (a set of one), if it is still there. */
+void dns_founds_keep_one(struct dns_founds *founds, const struct model_endpoints *now);
 void dns_founds_clear(struct dns_founds *founds);
 
 /* READY endpoints in order of priority, priorities without gaps, each address once: with the best priority it has. conf NULL:

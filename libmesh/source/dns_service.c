@@ -142,7 +142,13 @@ static struct model_endpoints *copy_endpoints(const struct model_endpoints *from
         const struct model_endpoint *e = &from->endpoints[i];
         const struct model_locality *place = model_endpoint_locality(from, e);
         const struct model_rare *rare = model_endpoint_rare(from, e);
-        struct dns_host_of of = { place->zone, rare->hostname, e->addr.port, e->weight, place->priority };
+        struct dns_host_of of = {
+            .zone = place->zone,
+            .hostname = rare->hostname,
+            .port = e->addr.port,
+            .weight = e->weight,
+            .priority = place->priority,
+        };
 
         dns_founds_add(&founds, &e->addr, &rare->alternative, &of);
     }
@@ -191,6 +197,8 @@ bool dns_service_update(struct dns_service *service, const struct conf *conf)
 
     for (size_t i = 0; i < service->n_targets; i++)
         dns_target_collect(&service->targets[i], &founds, &tally);
+    if (service->targets[0].conf->is_one)
+        dns_founds_keep_one(&founds, service->endpoints);
     run_grace(service, &tally, founds.n);
     verdict = dns_service_judge(&tally, founds.n, service->had_good, service->waited);
     short_of_memory = founds.failed;

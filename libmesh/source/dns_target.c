@@ -194,13 +194,16 @@ static void note_fault(struct dns_tally *tally, const struct fault *fault)
 static bool add_name(const struct dns_name *name, struct dns_founds *founds, struct dns_tally *tally,
                      const struct dns_host_of *of)
 {
-    size_t n;
+    size_t n, before = founds->n;
     const struct addr *addrs = dns_name_addrs(name, &n);
 
     tally->pending += dns_name_pending(name);
     note_fault(tally, dns_name_fault(name));
     dns_founds_add_host(founds, addrs, n, dns_name_prefers(name), of);
-    return n > 0;
+    if (n > 0 && founds->n == before && !founds->failed && tally->fault.code == 0)
+        fault_set(&tally->fault, MESH_ERR_DNS, "DNS: \"%.100s\" has no address of the family that is wanted",
+                  of->hostname);
+    return n > 0 && (founds->n > before || founds->failed);
 }
 
 static bool add_srv(const struct dns_target *target, struct dns_founds *founds, struct dns_tally *tally)
@@ -217,6 +220,7 @@ static bool add_srv(const struct dns_target *target, struct dns_founds *founds, 
             .port = record->port,
             .weight = record->weight,
             .priority = conf->priority + record->priority,
+            .families = conf->families,
         };
 
         found |= add_name(record->host->watch.name, founds, tally, &of);
@@ -252,6 +256,7 @@ void dns_target_collect(const struct dns_target *target, struct dns_founds *foun
         .port = conf->target.port,
         .weight = 1,
         .priority = conf->priority,
+        .families = conf->families,
     };
 
     switch (conf->target.kind) {

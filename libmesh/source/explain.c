@@ -192,7 +192,9 @@ static struct model_endpoints *make_endpoints(struct explain *explain)
         return model_endpoints_ref(service->endpoints);
     for (size_t i = 0; i < service->n_targets; i++) {
         const struct service_target *target = &service->targets[i];
-        struct dns_host_of of = { target->zone, "", target->target.port, 1, target->priority };
+        struct dns_host_of of = {
+            .zone = target->zone, .hostname = "", .port = target->target.port, .weight = 1, .priority = target->priority
+        };
 
         if (target->target.kind == TARGET_SRV)
             add_found_srv(explain, &founds, target);

@@ -6,11 +6,22 @@
 #include "model/model.h"
 #include "source/source.h"
 
+/* Which of a host's addresses are used. */
+enum service_families {
+    FAMILIES_BOTH, /* raced (RFC 8305) */
+    FAMILIES_IPV4,
+    FAMILIES_IPV6,
+    FAMILIES_IPV4_FIRST, /* those of IPv6 only when it has no other */
+};
+
 /* One target to resolve, and the zone that all its answers get ("" : by MESH_ZONE_CIDRS, else none). */
 struct service_target {
     struct model_target target;
     char *zone;
     uint32_t priority; /* for what the target resolves to; SRV priorities come on top of it */
+    enum service_families families;
+    bool
+        is_one; /* all its addresses are one endpoint: one of them is used as long as it is among them. Of a single target */
 };
 
 struct service {

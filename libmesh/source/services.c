@@ -120,7 +120,8 @@ static bool same_text(const char *a, const char *b)
 bool service_target_equal(const struct service_target *a, const struct service_target *b)
 {
     return a->target.kind == b->target.kind && a->target.port == b->target.port && a->priority == b->priority &&
-           same_text(a->target.host, b->target.host) && same_text(a->zone, b->zone);
+           a->families == b->families && a->is_one == b->is_one && same_text(a->target.host, b->target.host) &&
+           same_text(a->zone, b->zone);
 }
 
 static bool same_targets(const struct service *a, const struct service *b)

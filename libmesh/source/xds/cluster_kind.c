@@ -132,6 +132,21 @@ static int32_t read_target(struct cluster_reader *reader, const Endpoint__LbEndp
     return err;
 }
 
+/* AUTO and ALL race both, which is what Envoy does with ALL alone. */
+static enum service_families families_of(const struct cluster_reader *reader)
+{
+    switch (reader->message->dns_lookup_family) {
+    case CLUSTER__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY:
+        return FAMILIES_IPV4;
+    case CLUSTER__CLUSTER__DNS_LOOKUP_FAMILY__V6_ONLY:
+        return FAMILIES_IPV6;
+    case CLUSTER__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED:
+        return FAMILIES_IPV4_FIRST;
+    default:
+        return FAMILIES_BOTH;
+    }
+}
+
 static int32_t place_target(struct cluster_reader *reader, const Endpoint__LocalityLbEndpoints *locality,
                             struct service_target *to)
 {
@@ -139,6 +154,8 @@ static int32_t place_target(struct cluster_reader *reader, const Endpoint__Local
     const char *zone = where ? (where->zone[0] ? where->zone : where->region) : "";
 
     to->priority = locality->priority;
+    to->families = families_of(reader);
+    to->is_one = reader->out->is_logical;
     to->zone = mem_strdup(zone);
     return to->zone ? 0 : reading_no_memory(&reader->reading);
 }
@@ -220,9 +237,9 @@ static int32_t read_dns(struct cluster_reader *reader, bool is_logical)
 
     reader->out->kind = XDS_CLUSTER_DNS;
     reader->out->is_logical = is_logical;
-    if (reader->message->dns_lookup_family != CLUSTER__CLUSTER__DNS_LOOKUP_FAMILY__AUTO &&
-        reader->message->dns_lookup_family != CLUSTER__CLUSTER__DNS_LOOKUP_FAMILY__ALL)
-        reading_ignored_at(&reader->reading, "dns_lookup_family", "addresses of both families are used");
+    if (reader->message->dns_lookup_family > CLUSTER__CLUSTER__DNS_LOOKUP_FAMILY__ALL)
+        return reading_wrong_at(&reader->reading, "dns_lookup_family", "%d does not exist",
+                                (int) reader->message->dns_lookup_family);
     if (!assignment)
         return reading_wrong_at(&reader->reading, "load_assignment", "is missing");
     reading_enter(&reader->reading, "load_assignment");

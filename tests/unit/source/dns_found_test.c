@@ -62,12 +62,72 @@ static void the_preferred_family_leads(void **state)
 
 /* ---- duplicates, priorities ---- */
 
+static void only_families_that_are_wanted(void **state)
+{
+    static const struct {
+        enum service_families families;
+        const char *with_both, *with_ipv6;
+    } cases[] = {
+        { FAMILIES_BOTH, "10.0.0.1:80", "[fd00::1]:80" },
+        { FAMILIES_IPV4, "10.0.0.1:80", NULL },
+        { FAMILIES_IPV6, "[fd00::1]:80", "[fd00::1]:80" },
+        { FAMILIES_IPV4_FIRST, "10.0.0.1:80", "[fd00::1]:80" },
+    };
+    struct addr addrs[2];
+
+    (void) state;
+    addr_parse(&addrs[0], "10.0.0.1", 8, 0);
+    addr_parse(&addrs[1], "fd00::1", 7, 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct dns_host_of of = { .zone = "", .hostname = "", .port = 80, .weight = 1, .families = cases[i].families };
+        struct dns_founds both = { 0 }, ipv6 = { 0 };
+        char text[ADDR_TEXT];
+
+        dns_founds_add_host(&both, addrs, 2, ADDR_IPV4, &of);
+        assert_int_equal(both.n, 1);
+        assert_string_equal(addr_format(&both.items[0].addr, text), cases[i].with_both);
+        assert_int_equal(both.items[0].alternative.family != ADDR_NONE, cases[i].families == FAMILIES_BOTH);
+        dns_founds_add_host(&ipv6, &addrs[1], 1, ADDR_IPV4, &of);
+        assert_int_equal(ipv6.n, cases[i].with_ipv6 != NULL);
+        if (ipv6.n > 0)
+            assert_string_equal(addr_format(&ipv6.items[0].addr, text), cases[i].with_ipv6);
+        dns_founds_clear(&both);
+        dns_founds_clear(&ipv6);
+    }
+}
+
 static void add(struct dns_founds *founds, const char *text, uint32_t priority, uint32_t weight)
 {
     struct dns_host_of of = { .zone = "", .hostname = "", .weight = weight, .priority = priority };
     struct addr one = addr(text);
 
     dns_founds_add(founds, &one, NULL, &of);
+}
+
+/* LOGICAL_DNS: no connection is given up because the answer has another order. */
+static void one_stays_as_long_as_it_is_there(void **state)
+{
+    static const char *const answers[][3] = { { "10.0.0.1:80", "10.0.0.2:80" },
+                                              { "10.0.0.2:80", "10.0.0.1:80" },
+                                              { "10.0.0.2:80", "10.0.0.3:80" } };
+    static const char *const kept[] = { "10.0.0.1:80", "10.0.0.1:80", "10.0.0.2:80" };
+    struct model_endpoints *now = model_endpoints_new(ENDPOINTS_PENDING, "dns", 0);
+
+    (void) state;
+    for (size_t i = 0; i < COUNT_OF(kept); i++) {
+        struct dns_founds founds = { 0 };
+        char text[ADDR_TEXT];
+
+        add(&founds, answers[i][0], 0, 1);
+        add(&founds, answers[i][1], 0, 1);
+        dns_founds_keep_one(&founds, now);
+        model_endpoints_unref(now);
+        now = dns_founds_endpoints(&founds, NULL, "dns");
+        assert_int_equal(now->n, 1);
+        assert_string_equal(addr_format(&now->endpoints[0].addr, text), kept[i]);
+        dns_founds_clear(&founds);
+    }
+    model_endpoints_unref(now);
 }
 
 static void priorities_have_no_gaps_and_the_best_wins(void **state)
@@ -272,6 +332,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LEAK_TEST(the_preferred_family_leads),
+        LEAK_TEST(only_families_that_are_wanted),
+        LEAK_TEST(one_stays_as_long_as_it_is_there),
         LEAK_TEST(priorities_have_no_gaps_and_the_best_wins),
         LEAK_TEST(an_alternative_counts_as_the_same_place),
         LEAK_TEST(nothing_is_an_empty_set),

@@ -88,6 +88,13 @@ static void one_logical_name(void **state)
     (void) state;
     assert_true(cluster->is_logical);
     assert_int_equal(cluster->n_targets, 1);
+    assert_true(cluster->targets[0].is_one);
+    assert_int_equal(cluster->targets[0].families, FAMILIES_BOTH);
+    xds_cluster_unref(cluster);
+    cluster = accepted("name: \"users\" type: STRICT_DNS dns_lookup_family: V4_PREFERRED load_assignment { " NAMED(
+        "a.example", "80", "") " }");
+    assert_false(cluster->targets[0].is_one);
+    assert_int_equal(cluster->targets[0].families, FAMILIES_IPV4_FIRST);
     xds_cluster_unref(cluster);
     cluster = accepted("name: \"users\" cluster_type { name: \"envoy.cluster.dns\" typed_config { "
                        "[envoy.extensions.clusters.dns.v3.DnsCluster] { all_addresses_in_single_endpoint: true } } } "
