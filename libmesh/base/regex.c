@@ -178,8 +178,7 @@ done:
     return result;
 }
 
-/* All alternatives side by side, a byte at a time: each is compared with those before it. (Not with PCRE2_DFA_SHORTEST, which in
- * 10.42 takes a match that ends too early for one.) */
+/* All alternatives side by side, a byte at a time: each is compared with those before it. */
 enum { COMPARED = 16 << 20, SIDE_BY_SIDE = 512, WORDS_OF_ONE = 6 };
 
 static size_t fewer(size_t alternatives, size_t len)
@@ -189,20 +188,21 @@ static size_t fewer(size_t alternatives, size_t len)
     return alternatives;
 }
 
-static int match_side_by_side(const struct regex *regex, const char *text, size_t len)
+/* The longest match comes first. (PCRE2_ENDANCHORED lets shorter ones pass here in 10.42.) */
+static bool matches_side_by_side(const struct regex *regex, const char *text, size_t len)
 {
     int workspace[SIDE_BY_SIDE * WORDS_OF_ONE + 2];
     pcre2_general_context *memory = pcre2_general_context_create(take, give, NULL);
     pcre2_match_data *data = memory ? pcre2_match_data_create(1, memory) : NULL;
-    int result = PCRE2_ERROR_NOMEMORY;
+    bool matches = false;
 
     if (data)
-        result = pcre2_dfa_match(regex->code, (PCRE2_SPTR) text, len, 0,
-                                 PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_NO_UTF_CHECK, data, NULL, workspace,
-                                 fewer(SIDE_BY_SIDE, len) * WORDS_OF_ONE + 2);
+        matches = pcre2_dfa_match(regex->code, (PCRE2_SPTR) text, len, 0, PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK, data,
+                                  NULL, workspace, fewer(SIDE_BY_SIDE, len) * WORDS_OF_ONE + 2) >= 0 &&
+                  pcre2_get_ovector_pointer(data)[1] == len;
     pcre2_match_data_free(data);
     pcre2_general_context_free(memory);
-    return result;
+    return matches;
 }
 
 bool regex_matches(const struct regex *regex, const char *text, size_t len)
@@ -212,9 +212,7 @@ bool regex_matches(const struct regex *regex, const char *text, size_t len)
     if (!text_is_utf8(text, len))
         return false;
     result = match_by_trying(regex, text, len);
-    if (result < 0 && result != PCRE2_ERROR_NOMATCH)
-        result = match_side_by_side(regex, text, len);
-    return result >= 0;
+    return result >= 0 || (result != PCRE2_ERROR_NOMATCH && matches_side_by_side(regex, text, len));
 }
 
 /* ---- replacing ---- */

@@ -227,6 +227,9 @@ static void harmful_patterns_are_decided(void **state)
         { "(a|aa)+$", "a", "b", 8000, false },
         { "(a|aa)+", "a", "", 8000, true },
         { "(a|aa)+", "a", "b", 8000, false }, /* a part of it does match */
+        { "((a|aa){2})*", "a", "", 8000, true },
+        { "(x(a|aa)+)?", "xa", "", 4000, false },
+        { "((a|aa)+(bb)?)?", "a", "b", 8000, false },
         { "(a*)*b", "a", "", 8000, false },
         { "(a*)*b", "a", "b", 8000, true },
         { "(x+x+)+y", "x", "", 8000, false },
