@@ -114,6 +114,14 @@ done:
     return err;
 }
 
+static int32_t tell_not_opened(const struct request *request, int32_t err, struct fault *fault)
+{
+    if (err == MESH_ERR_INVALID && request->way.route)
+        return fault_set(fault, err, "what route \"%.80s\" makes of its path or host cannot be sent",
+                         request->way.route->name);
+    return fault_set(fault, err, "no stream could be opened: %s", error_text(err));
+}
+
 static void on_leased(struct pool_lease *lease, struct http_conn *conn)
 {
     struct request *request = of_lease(lease);
@@ -132,7 +140,7 @@ static void on_leased(struct pool_lease *lease, struct http_conn *conn)
     }
     stop_waiting(request);
     if (err) {
-        fault_set(&fault, err, "no stream could be opened: %s", error_text(err));
+        tell_not_opened(request, err, &fault);
         request_attempt_failed(request, err, HTTP_NOT_SENT, &fault);
         return;
     }
@@ -308,7 +316,7 @@ int32_t attempt_send(struct request *request, const struct cluster_choice *choic
     if (err == MESH_ERR_AGAIN)
         return wait_for_connection(request);
     if (err)
-        return fault_set(&request->response->fault, err, "no stream could be opened: %s", error_text(err));
+        return tell_not_opened(request, err, &request->response->fault);
     request_attempt_opened(request);
     return 0;
 }

@@ -137,7 +137,8 @@ void request_finish(struct request *request, int32_t err)
 static enum attempt_outcome outcome_of(int32_t err)
 {
     bool ours = err == MESH_ERR_CANCELLED || err == MESH_ERR_INTERRUPTED || err == MESH_ERR_CLOSING ||
-                err == MESH_ERR_NOMEM || err == MESH_ERR_TOO_LARGE || err == MESH_ERR_OVERFLOW;
+                err == MESH_ERR_NOMEM || err == MESH_ERR_TOO_LARGE || err == MESH_ERR_OVERFLOW ||
+                err == MESH_ERR_INVALID;
 
     if (err == MESH_ERR_TIMEOUT)
         return ATTEMPT_LATE;

@@ -224,6 +224,30 @@ static void path_and_host_are_rewritten(void **state)
     shop_close(&shop);
 }
 
+static void what_cannot_be_sent_fails_alone(void **state)
+{
+    struct shop shop = shop_open(NULL);
+    struct model_routes *routes = routed_all_to("xds:red");
+    struct route *route = routed_at(routes, 0);
+
+    (void) state;
+    routed_prefix(route, "/");
+    route->host_header = "x-host";
+    routed_publish(shop.client, routes, NULL);
+    for (int i = 0; i < 20; i++) { /* no harm is done to the endpoint */
+        struct ask ask = { 0 };
+        struct answer answer;
+
+        ask_header(shop_ask(&ask, "/ok", NULL), "x-host", "a b");
+        answer = call(shop.client, &ask);
+        ANSWER(answer, MESH_ERR_INVALID, 0, 1);
+        says(answer.detail, "what route \"the-route\" makes of its path or host cannot be sent");
+    }
+    ANSWER(shop_get(shop.client, "/ok", NULL), 0, 200, 1);
+    assert_int_equal(h2_server_seen(shop.red), 1);
+    shop_close(&shop);
+}
+
 static void without_rewriting_the_head_is_what_the_application_says(void **state)
 {
     struct shop shop = shop_open(NULL);
@@ -456,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_route_may_hash),
         cmocka_unit_test(headers_change_both_ways),
         cmocka_unit_test(path_and_host_are_rewritten),
+        cmocka_unit_test(what_cannot_be_sent_fails_alone),
         cmocka_unit_test(without_rewriting_the_head_is_what_the_application_says),
         cmocka_unit_test(a_route_answers_itself),
         cmocka_unit_test(a_call_of_grpc_is_answered_as_one),
