@@ -58,9 +58,10 @@ struct cluster_shared {
     struct list places;            /* struct load_place, with the lock */
     struct load_place *last_place; /* that was looked for, with the lock */
     struct list categories;        /* struct load_category (load.c), with the lock */
-    uint64_t refused_told;         /* with the lock: reported of what the breaker refused */
-    bool load_is_wanted;           /* with the lock: somebody reports */
-    struct map stats;              /* struct endpoint_stats by address and what else tells them apart, with the lock */
+    unsigned n_categories;
+    uint64_t refused_told; /* with the lock: reported of what the breaker refused */
+    bool load_is_wanted;   /* with the lock: somebody reports */
+    struct map stats;      /* struct endpoint_stats by address and what else tells them apart, with the lock */
     char name[];
 };
 

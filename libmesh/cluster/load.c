@@ -6,11 +6,12 @@
 
 #include "cluster/cluster.h"
 
-enum { MILLION = 1000000 };
+/* A control plane has a handful of categories; one that always has new ones is not followed. */
+enum { MILLION = 1000000, MOST_CATEGORIES = 256 };
 
 struct load_category {
     struct list link; /* in cluster_shared.categories */
-    uint64_t n;       /* not reported yet */
+    uint64_t n, told;
     char name[];
 };
 
@@ -143,27 +144,53 @@ void load_place_endpoint(struct cluster_shared *shared, struct endpoint_stats *s
 
 /* ---- drops ---- */
 
+static struct load_category *find_category(const struct cluster_shared *shared, const char *name)
+{
+    LIST_EACH(link, &shared->categories) {
+        struct load_category *category = CONTAINER_OF(link, struct load_category, link);
+
+        if (strcmp(category->name, name) == 0)
+            return category;
+    }
+    return NULL;
+}
+
+static struct load_category *category_new(struct cluster_shared *shared, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    struct load_category *category =
+        shared->n_categories < MOST_CATEGORIES ? mem_zalloc(sizeof *category + size) : NULL;
+
+    if (!category)
+        return NULL;
+    shared->n_categories++;
+    memcpy(category->name, name, size);
+    list_push_back(&shared->categories, &category->link);
+    return category;
+}
+
 static void count_drop(struct cluster_shared *shared, const char *name)
 {
-    struct load_category *category = NULL;
+    struct load_category *category;
 
     pthread_mutex_lock(&shared->lock);
-    LIST_EACH(link, &shared->categories) {
-        struct load_category *known = CONTAINER_OF(link, struct load_category, link);
-
-        if (strcmp(known->name, name) == 0)
-            category = known;
-    }
-    if (!category) {
-        category = mem_zalloc(sizeof *category + strlen(name) + 1);
-        if (category) {
-            memcpy(category->name, name, strlen(name) + 1);
-            list_push_back(&shared->categories, &category->link);
-        }
-    }
+    category = find_category(shared, name);
+    category = category ? category : category_new(shared, name);
     if (category)
         category->n++;
     pthread_mutex_unlock(&shared->lock);
+}
+
+uint64_t load_dropped(struct cluster_shared *shared, const char *category)
+{
+    const struct load_category *found;
+    uint64_t n;
+
+    pthread_mutex_lock(&shared->lock);
+    found = find_category(shared, category);
+    n = found ? found->n : 0;
+    pthread_mutex_unlock(&shared->lock);
+    return n;
 }
 
 const struct model_drop *load_drop(struct cluster *cluster, uint16_t origin)
@@ -224,9 +251,9 @@ static void tell_drops(struct cluster_shared *shared, const struct load_listener
     LIST_EACH(link, &shared->categories) {
         struct load_category *category = CONTAINER_OF(link, struct load_category, link);
 
-        if (category->n > 0)
-            listener->on_drop(listener->user, category->name, category->n);
-        category->n = 0;
+        if (category->n > category->told)
+            listener->on_drop(listener->user, category->name, category->n - category->told);
+        category->told = category->n;
     }
     if (refused > shared->refused_told)
         listener->on_drop(listener->user, NULL, refused - shared->refused_told);

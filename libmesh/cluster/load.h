@@ -51,6 +51,8 @@ void load_place_endpoint(struct cluster_shared *shared, struct endpoint_stats *s
 void load_forget_endpoint(struct cluster_shared *shared, struct endpoint_stats *stats);
 /* The first of the set's drops of this origin that takes a request, counted; NULL: none. */
 const struct model_drop *load_drop(struct cluster *cluster, uint16_t origin);
+/* How many of the category were dropped in all. */
+uint64_t load_dropped(struct cluster_shared *shared, const char *category);
 void load_free(struct cluster_shared *shared);
 
 #endif

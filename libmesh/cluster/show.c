@@ -136,8 +136,12 @@ static void write_figures(struct json_writer *w, const struct endpoint *endpoint
 
 static void write_who(struct json_writer *w, const struct endpoint *endpoint)
 {
+    const struct model_locality *place = &endpoint->cluster->set->localities[endpoint->locality];
+
     json_put_text(w, "address", endpoint->address);
     json_put_text(w, "zone", endpoint->zone);
+    json_put_text(w, "region", place->region);
+    json_put_text(w, "sub_zone", place->sub_zone);
     json_put_text(w, "hostname", endpoint->hostname);
     json_put_number(w, "weight", endpoint->weight);
     json_put_number(w, "priority", endpoint->priority);
@@ -343,6 +347,23 @@ void cluster_write_refused(struct json_writer *w, const struct cluster *cluster)
     json_end(w, '}');
 }
 
+/* What the control plane wants to be dropped, and what was. */
+static void write_drops(struct json_writer *w, const struct cluster *cluster)
+{
+    const struct model_endpoints *set = cluster->set;
+
+    json_key(w, "drops");
+    json_begin(w, '[');
+    for (size_t i = 0; i < set->n_drops; i++) {
+        json_begin(w, '{');
+        json_put_text(w, "category", set->drops[i].category);
+        json_put_number(w, "per_million", set->drops[i].per_million);
+        json_put_number(w, "dropped", load_dropped(cluster->shared, set->drops[i].category));
+        json_end(w, '}');
+    }
+    json_end(w, ']');
+}
+
 void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster)
 {
     const struct policy *policy = &cluster->conf->policy;
@@ -363,5 +384,6 @@ void cluster_write_budgets(struct json_writer *w, const struct cluster *cluster)
     json_key(w, "mostly_succeeds");
     json_bool(w, budget_mostly_succeeds(&cluster->shared->budget, now));
     cluster_write_refused(w, cluster);
+    write_drops(w, cluster);
     json_end(w, '}');
 }

@@ -148,7 +148,7 @@ static enum pool_speaks speaks_of(const struct model_cluster *conf)
     return conf->protocol == MODEL_HTTPS ? POOL_ALPN : POOL_HTTP2;
 }
 
-int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
+static int32_t make_pool(struct endpoint *endpoint, struct fault *fault)
 {
     struct cluster *cluster = endpoint->cluster;
     const struct model_cluster *settings = endpoint_settings(endpoint);
@@ -175,11 +175,8 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
         .on_change = on_pool_change,
         .user = endpoint,
     };
-    int32_t err;
+    int32_t err = endpoint_need_tls(endpoint, &conf.tls, fault);
 
-    if (endpoint->pool)
-        return 0;
-    err = endpoint_need_tls(endpoint, &conf.tls, fault);
     if (err)
         return err;
     conf.server_name = conf.tls ? endpoint_server_name(endpoint) : NULL;
@@ -190,4 +187,10 @@ int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
         return fault_set(fault, err, "no pool for %s: %s", endpoint->address, error_text(err));
     endpoint->conf = model_cluster_ref((struct model_cluster *) settings);
     return 0;
+}
+
+/* Asked for by each attempt. */
+int32_t endpoint_open_pool(struct endpoint *endpoint, struct fault *fault)
+{
+    return endpoint->pool ? 0 : make_pool(endpoint, fault);
 }

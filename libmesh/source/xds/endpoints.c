@@ -7,6 +7,9 @@
 #include "source/xds/endpoints_making.h"
 #include "source/xds/wire_fields.h"
 
+/* Of an endpoint that can be one. */
+enum { LEAST_BYTES = 16 };
+
 struct endpoints_reader {
     struct reading reading;
     struct endpoints_making making;
@@ -78,6 +81,14 @@ static int32_t read_slowly(struct endpoints_reader *reader, const struct wire_fi
     return err ? err : endpoints_read_endpoint(&reader->making, (const Endpoint__LbEndpoint *) *message, out);
 }
 
+/* As many as there would be if all were as long as the first of the locality. */
+static int32_t expect(struct endpoints_reader *reader, const struct wire_field *first)
+{
+    size_t left = (size_t) (reader->inner.end - reader->inner.at);
+
+    return first->len < LEAST_BYTES ? 0 : endpoints_expect(&reader->making, 1 + left / (first->len + 2));
+}
+
 static int32_t read_endpoint(struct endpoints_reader *reader, const struct wire_field *field)
 {
     ProtobufCMessage *message = NULL;
@@ -86,6 +97,10 @@ static int32_t read_endpoint(struct endpoints_reader *reader, const struct wire_
 
     if (field->kind != WIRE_RUN)
         return of_other_type(reader, "lb_endpoints");
+    if (reader->endpoint == 0)
+        err = expect(reader, field);
+    if (err)
+        return err;
     reading_enter_item(&reader->reading, "lb_endpoints", reader->endpoint++);
     if (!endpoints_read_fast(&reader->making, field->bytes, field->len, &read))
         err = read_slowly(reader, field, &read, &message);

@@ -58,6 +58,13 @@ static int32_t remember(struct endpoints_making *making, const struct addr *addr
     return lookup_add(&making->addresses, hash, number) ? 0 : reading_no_memory(making->reading);
 }
 
+int32_t endpoints_expect(struct endpoints_making *making, size_t n)
+{
+    bool has_room = lookup_reserve(&making->addresses, making->addresses.count + n);
+
+    return has_room ? 0 : reading_no_memory(making->reading);
+}
+
 /* ---- endpoints ---- */
 
 static bool fill_rare(struct endpoints_making *making, const struct endpoint_read *read,

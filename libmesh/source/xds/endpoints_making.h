@@ -64,6 +64,8 @@ void endpoints_making_free(struct endpoints_making *making);
 
 /* For each locality: begin, add its endpoints, end with `place` filled. */
 void endpoints_begin_locality(struct endpoints_making *making);
+/* So many endpoints are to be expected: no step has to move the table that finds their addresses. */
+int32_t endpoints_expect(struct endpoints_making *making, size_t n);
 int32_t endpoints_add(struct endpoints_making *making, const struct endpoint_read *read);
 int32_t endpoints_end_locality(struct endpoints_making *making);
 /* After all of them. *out: the set. */

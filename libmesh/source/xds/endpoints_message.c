@@ -73,7 +73,7 @@ static int32_t read_more_addresses(struct endpoints_making *making, const Endpoi
                                    struct endpoint_read *out)
 {
     for (size_t i = 0; i < from->n_additional_addresses; i++) {
-        struct addr addr;
+        struct addr addr = { 0 };
         int32_t err;
 
         reading_enter_item(making->reading, "additional_addresses", i);
