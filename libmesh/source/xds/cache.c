@@ -20,6 +20,14 @@
 
 enum { PATH_MOST = 4096 };
 
+/* What was in the store and is wanted no more. */
+struct kept {
+    struct cache_record record; /* first */
+    struct list link;
+    struct resource_bytes *bytes;
+    char texts[]; /* name and version */
+};
+
 /* What the writing thread works on; it belongs to it alone until `done`. */
 struct cache_job {
     char path[PATH_MOST], before[PATH_MOST];
@@ -34,7 +42,9 @@ struct cache {
     char path[PATH_MOST], before[PATH_MOST];
     struct buf file; /* as it was read: records point into it */
     struct cache_record *records;
-    struct map shelf[XDS_TYPES]; /* struct cache_record by name */
+    size_t n_records;
+    struct list kept;            /* struct kept */
+    struct map shelf[XDS_TYPES]; /* struct cache_record by name, of both */
     struct loop_timer timer;
     bool is_dirty;
     uint64_t written_us;   /* when writing began last; 0: never */
@@ -57,6 +67,7 @@ static bool shelve(struct cache *cache, size_t at, uint64_t n_records)
     cache->records = mem_array((size_t) n_records + 1, sizeof *cache->records);
     if (!cache->records)
         return false;
+    cache->n_records = (size_t) n_records;
     record = cache->records;
     while (n < n_records && cache_file_next(buf_bytes(&cache->file), buf_len(&cache->file), &at, record)) {
         if (!map_put(&cache->shelf[record->type], record->name, record->name_len, record))
@@ -110,12 +121,64 @@ bool cache_recall(const struct cache *cache, enum xds_type type, const char *nam
     return true;
 }
 
+static void free_kept(struct kept *kept)
+{
+    list_remove(&kept->link);
+    resource_bytes_unref(kept->bytes);
+    mem_free(kept);
+}
+
+static bool is_of_file(const struct cache *cache, const struct cache_record *record)
+{
+    return record >= cache->records && record < cache->records + cache->n_records;
+}
+
+static struct kept *make_kept(const struct resource *resource)
+{
+    size_t name_len = strlen(resource->name), version_len = resource->version ? strlen(resource->version) : 0;
+    struct kept *kept = mem_zalloc(sizeof *kept + name_len + version_len + 2);
+
+    if (!kept)
+        return NULL;
+    memcpy(kept->texts, resource->name, name_len);
+    if (version_len > 0)
+        memcpy(kept->texts + name_len + 1, resource->version, version_len);
+    kept->bytes = resource_bytes_ref(resource->bytes);
+    kept->record = (struct cache_record){ .type = resource->type,
+                                          .confirmed_wall_ms = clock_wall_us() / 1000,
+                                          .name = kept->texts,
+                                          .name_len = name_len,
+                                          .version = kept->texts + name_len + 1,
+                                          .version_len = version_len,
+                                          .bytes = kept->bytes->data,
+                                          .len = kept->bytes->len };
+    return kept;
+}
+
 /* ---- what is written ---- */
 
 /* From the store: what a control plane has said and holds. */
 static bool is_fresh(const struct resource *resource)
 {
     return resource && resource_has_value(resource) && resource->bytes && !resource->is_stale && !resource->is_deleted;
+}
+
+/* Without memory for it, it is kept as it was before. */
+void cache_keep(struct cache *cache, const struct resource *resource)
+{
+    struct cache_record *before;
+    struct kept *kept = cache && is_fresh(resource) ? make_kept(resource) : NULL;
+    struct map *shelf;
+
+    if (!kept)
+        return;
+    shelf = &cache->shelf[resource->type];
+    before = map_remove(shelf, resource->name, strlen(resource->name));
+    if (before && !is_of_file(cache, before))
+        free_kept((struct kept *) before);
+    list_push_back(&cache->kept, &kept->link);
+    if (!map_put(shelf, kept->record.name, kept->record.name_len, &kept->record))
+        free_kept(kept);
 }
 
 static bool add_fresh(struct cache_job *job, const struct resource *resource)
@@ -306,6 +369,7 @@ int32_t cache_new(const struct cache_conf *conf, struct cache **out)
         return MESH_ERR_NOMEM;
     cache->conf = *conf;
     cache->timer.on_due = on_timer;
+    list_init(&cache->kept);
     err = name_files(cache);
     (void) mkdir(conf->folder, 0700); /* if it cannot be, writing into it tells why */
     if (!err)
@@ -330,6 +394,8 @@ void cache_free(struct cache *cache)
         write_now(cache, true);
     for (int type = 0; type < XDS_TYPES; type++)
         map_free(&cache->shelf[type]);
+    while (!list_empty(&cache->kept))
+        free_kept(CONTAINER_OF(cache->kept.next, struct kept, link));
     mem_free(cache->records);
     buf_free(&cache->file);
     mem_free(cache);

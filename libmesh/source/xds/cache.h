@@ -32,6 +32,8 @@ void cache_free(struct cache *cache);
 const char *cache_path(const struct cache *cache);
 /* What is on the shelf; borrowed as long as the cache lives. */
 bool cache_recall(const struct cache *cache, enum xds_type type, const char *name, struct cache_record *out);
+/* The resource is wanted no more: what it holds goes on the shelf. */
+void cache_keep(struct cache *cache, const struct resource *resource);
 /* The store holds something else: it is written soon. */
 void cache_touch(struct cache *cache);
 

@@ -213,10 +213,22 @@ static void tell_held(const struct graph_cluster *cluster)
             FIELD_NUMBER("for_ms", cluster->graph->conf.hold_us / US_PER_MS));
 }
 
+static bool is_held(const struct graph_cluster *cluster)
+{
+    return hold_due_us(&cluster->hold) != UINT64_MAX;
+}
+
+static void tell_hold_ends(const struct graph_cluster *cluster)
+{
+    OBSERVE(cluster->graph->conf.observe, MESH_LOG_INFO, "xds_hold_ends", FIELD_TEXT("cluster", cluster->name),
+            FIELD_NUMBER("now", cluster->hold.news->n),
+            FIELD_TEXT("detail", cluster->hold.state == HOLD_LAST ? "who still answers serves on" : "it is obeyed"));
+}
+
 static void take_endpoints(struct graph_cluster *cluster, struct model_endpoints *news)
 {
     const struct graph_conf *conf = &cluster->graph->conf;
-    bool is_new;
+    bool is_new, was_held = is_held(cluster);
     struct model_endpoints *out = hold_take(&cluster->hold, news, loop_now_us(conf->loop), conf->hold_us, &is_new);
 
     if (!out) {
@@ -225,10 +237,12 @@ static void take_endpoints(struct graph_cluster *cluster, struct model_endpoints
     }
     if (is_new)
         tell_held(cluster);
-    if (hold_due_us(&cluster->hold) == UINT64_MAX)
-        loop_timer_cancel(conf->loop, &cluster->hold_timer);
-    else
+    if (was_held && !is_held(cluster))
+        tell_hold_ends(cluster);
+    if (is_held(cluster))
         loop_timer_set(conf->loop, &cluster->hold_timer, hold_due_us(&cluster->hold));
+    else
+        loop_timer_cancel(conf->loop, &cluster->hold_timer);
     publish(cluster, cluster->seen->conf, out);
 }
 

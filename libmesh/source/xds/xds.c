@@ -153,8 +153,10 @@ static void on_want(void *user, struct resource *resource)
 
 static void on_rest(void *user, struct resource *resource)
 {
-    struct ads *ads = ads_of(user, resource);
+    struct xds *xds = user;
+    struct ads *ads = ads_of(xds, resource);
 
+    cache_keep(xds->cache, resource);
     if (ads)
         ads_rest(ads, resource);
 }

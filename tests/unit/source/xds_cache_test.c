@@ -229,6 +229,34 @@ static void test_what_was_stored_is_recalled(void **state)
     end(&f);
 }
 
+static void test_what_is_wanted_no_more_is_kept(void **state)
+{
+    struct resource *resource;
+    struct fixture f;
+    struct cache *cache;
+
+    (void) state;
+    begin(&f);
+    cache = open_cache(&f);
+    resource = store_endpoints(&f, "gone", "at d");
+    cache_touch(cache);
+    cache_keep(cache, resource);
+    store_rest(resource);
+    assert_recalls(cache, "gone", "at d");
+    resource = store_endpoints(&f, "gone", "at e");
+    cache_keep(cache, resource);
+    store_rest(resource);
+    cache_free(cache);
+    end(&f);
+
+    begin(&f);
+    cache = open_cache(&f);
+    assert_recalls(cache, "gone", "at e");
+    assert_recalls(cache, "users", "at c");
+    cache_free(cache);
+    end(&f);
+}
+
 static void damage(const char *path)
 {
     FILE *file = fopen(path, "r+");
@@ -248,7 +276,7 @@ static void test_damaged_file_is_set_aside(void **state)
     begin(&f);
     damage(path_of("xds-0000000000000005"));
     cache = open_cache(&f); /* the one before is taken */
-    assert_recalls(cache, "users", "at a");
+    assert_recalls(cache, "users", "at c");
     assert_string_equal((const char *) buf_bytes(&f.log), "xds_cache_damaged ");
     assert_int_equal(access(path_of("xds-0000000000000005.damaged"), F_OK), 0);
     cache_free(cache);
@@ -277,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_seen),
         cmocka_unit_test(test_writing_leaves_nothing_half_done),
         cmocka_unit_test(test_what_was_stored_is_recalled),
+        cmocka_unit_test(test_what_is_wanted_no_more_is_kept),
         cmocka_unit_test(test_damaged_file_is_set_aside),
     };
 
