@@ -29,7 +29,12 @@ def shop(request, plane, backends, client):
         backends = back
 
         def serve(self, *entries, listener=None, **of_routes):
-            clusters = [r.cluster("one"), r.endpoints("one", ports[:1]), r.cluster("other"), r.endpoints("other", ports[1:])]
+            clusters = [
+                r.cluster("one"),
+                r.endpoints("one", ports[:1]),
+                r.cluster("other"),
+                r.endpoints("other", ports[1:]),
+            ]
             ready = r.route("one", {"path": "/ready"})
             routes = r.routes(USERS, ready, *entries, **of_routes)
             control.set(caller.adapt([listener or r.listener(USERS), routes, *clusters]))

@@ -153,6 +153,13 @@ class MeshClient(Caller):
 SOON = {"initial_fetch_timeout": "0.5s"}
 
 
+class DeltaMeshClient(MeshClient):
+    """libmesh with incremental xDS."""
+
+    def __init__(self, rig, planes, features=(), **options):
+        super().__init__(rig, planes, features=["mesh.delta", *features], **options)
+
+
 class AdsEnvoy(Envoy):
     """Envoy with nothing but a control plane."""
 
@@ -240,4 +247,4 @@ class EnvoyClient:
         self.server.stop()
 
 
-CLIENTS = {client.name: client for client in (GrpcClient, EnvoyClient, MeshClient)}
+CLIENTS = {"grpc": GrpcClient, "envoy": EnvoyClient, "mesh": MeshClient, "mesh-delta": DeltaMeshClient}

@@ -43,7 +43,8 @@ type stream struct {
 
 	journal  *journal
 	wire     *wire
-	answered map[string]bool // nonces that the client has said yes or no to
+	answered map[string]bool   // nonces that the client has said yes or no to
+	versions map[string]string // of the answers, by nonce
 }
 
 // asked is a DiscoveryRequest or DeltaDiscoveryRequest.
@@ -51,7 +52,7 @@ type asked struct {
 	AtMS        int64             `json:"at_ms"`
 	What        string            `json:"what"` // subscribe, ack, nack
 	Type        string            `json:"type"`
-	Version     string            `json:"version"`
+	Version     string            `json:"version"` // delta, which has none: of the answer that it is about
 	Nonce       string            `json:"nonce"`
 	Names       []string          `json:"names"` // delta: those subscribed to
 	Unsubscribe []string          `json:"unsubscribe,omitempty"`
@@ -77,7 +78,7 @@ func (j *journal) open(kind string, from *peer.Peer, metadata map[string][]strin
 	opened := &stream{
 		ID: len(j.streams), Kind: kind, Open: true, Peer: from.Addr.String(), Client: clientOf(from), Metadata: metadata, Node: json.RawMessage("null"),
 		Requests: []asked{}, Responses: []told{}, Reports: []json.RawMessage{},
-		journal: j, wire: w, answered: map[string]bool{},
+		journal: j, wire: w, answered: map[string]bool{}, versions: map[string]string{},
 	}
 	j.streams = append(j.streams, opened)
 	return opened
@@ -111,7 +112,8 @@ func (s *stream) came(message proto.Message) {
 	case *discovery.DeltaDiscoveryRequest:
 		s.node(request.Node)
 		s.asked(request.ErrorDetail, asked{
-			Type: request.TypeUrl, Nonce: request.ResponseNonce, Names: request.ResourceNamesSubscribe,
+			Type: request.TypeUrl, Version: s.versions[request.ResponseNonce], Nonce: request.ResponseNonce,
+			Names:       request.ResourceNamesSubscribe,
 			Unsubscribe: request.ResourceNamesUnsubscribe, Initial: request.InitialResourceVersions,
 		})
 	case *loadstats.LoadStatsRequest:
@@ -170,6 +172,7 @@ func (s *stream) went(message any) {
 	s.journal.mutex.Lock()
 	defer s.journal.mutex.Unlock()
 	answer.AtMS = s.journal.now()
+	s.versions[answer.Nonce] = answer.Version
 	if len(s.Responses) < mostKept {
 		s.Responses = append(s.Responses, answer)
 	}
