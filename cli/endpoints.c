@@ -36,8 +36,26 @@ static void add_endpoint(struct table *table, const json_t *endpoint, const char
     table_number(table, number_at(endpoint, "connections"));
     table_number(table, number_at(endpoint, "active"));
     ms_cell(table, endpoint, "latency_ms");
+    told_cell(table, endpoint);
     table_cell(table, text_at(endpoint, "hostname"), COLOUR_NONE);
     table_cell(table, text_at(endpoint, "reason"), COLOUR_FAINT);
+}
+
+/* Those of the configuration have the service's name; one of a control plane has its own. */
+static void print_cluster_name(const json_t *service)
+{
+    const char *cluster = text_at(service, "cluster"), *route = text_at(service, "route");
+
+    if (*cluster && strcmp(cluster, text_at(service, "service")) != 0) {
+        printf("cluster ");
+        print_text(cluster, 0, COLOUR_NONE);
+        printf("  ");
+    }
+    if (*route) {
+        printf("route ");
+        print_text(route, 0, COLOUR_NONE);
+        printf("  ");
+    }
 }
 
 static void print_head(const json_t *service)
@@ -47,6 +65,7 @@ static void print_head(const json_t *service)
 
     print_text(text_at(service, "service"), 0, COLOUR_TITLE);
     printf("  ");
+    print_cluster_name(service);
     print_text(text_at(service, "protocol"), 0, COLOUR_NONE);
     printf("  ");
     print_text(state, 0, state_colour(state));
@@ -60,11 +79,11 @@ static void print_head(const json_t *service)
     putchar('\n');
 }
 
-static void print_service(const json_t *service)
+static void print_cluster(const json_t *service)
 {
     struct table table = {
         .titles = { "ADDRESS", "ZONE", "STATE", "SOURCE", "WEIGHT", "PRIORITY", "CONNECTIONS", "ACTIVE", "LATENCY",
-                    "HOST", "REASON" },
+                    "TOLD", "HOST", "REASON" },
         .indent = 2,
     };
     json_t *endpoint;
@@ -77,8 +96,18 @@ static void print_service(const json_t *service)
         table_print(&table);
 }
 
+/* A service of a control plane may lead to several clusters. */
+static void print_service(const json_t *service)
+{
+    const json_t *other;
+    size_t i;
+
+    print_cluster(service);
+    json_array_foreach(json_object_get(service, "other_clusters"), i, other) print_cluster(other);
+}
+
 /* Somebody can be called. */
-static bool is_usable(const json_t *service)
+static bool has_usable(const json_t *service)
 {
     json_t *endpoint;
     size_t i;
@@ -86,6 +115,19 @@ static bool is_usable(const json_t *service)
     json_array_foreach(json_object_get(service, "endpoints"), i,
                        endpoint) if (strcmp(text_at(endpoint, "connection"), "connected") == 0) return true;
     return false;
+}
+
+static bool is_usable(const json_t *service)
+{
+    const json_t *other;
+    size_t i;
+
+    json_array_foreach(json_object_get(service, "other_clusters"), i, other)
+    {
+        if (has_usable(other))
+            return true;
+    }
+    return has_usable(service);
 }
 
 static int show(const struct endpoints_values *values, json_t *described)

@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/state.h"
 
 struct resolve_values {
     uint64_t timeout_ms;
@@ -43,7 +44,10 @@ static void print_step(size_t number, const json_t *step)
     if (number_at(step, "ttl_s") > 0)
         printf("  ttl %llu s", (unsigned long long) number_at(step, "ttl_s"));
     print_field("from", text_at(step, "from"));
-    printf("  %s\n", show_us((double) number_at(step, "took_us"), took));
+    print_field("version", text_at(step, "version"));
+    if (json_object_get(step, "took_us"))
+        printf("  %s", show_us((double) number_at(step, "took_us"), took));
+    putchar('\n');
     json_array_foreach(json_object_get(step, "records"), i, record)
     {
         printf("     ");
@@ -60,7 +64,7 @@ static void print_step(size_t number, const json_t *step)
 static void print_endpoints(const json_t *endpoints)
 {
     struct table table = {
-        .titles = { "ADDRESS", "OR", "ZONE", "WEIGHT", "PRIORITY", "HOST" },
+        .titles = { "CLUSTER", "ADDRESS", "OR", "ZONE", "WEIGHT", "PRIORITY", "TOLD", "HOST" },
     };
     const json_t *endpoint;
     size_t i;
@@ -68,11 +72,13 @@ static void print_endpoints(const json_t *endpoints)
     json_array_foreach(endpoints, i, endpoint)
     {
         table_row(&table);
+        table_cell(&table, text_at(endpoint, "cluster"), COLOUR_NONE);
         table_cell(&table, text_at(endpoint, "address"), COLOUR_NONE);
         table_cell(&table, text_at(endpoint, "alternative"), COLOUR_NONE);
         table_cell(&table, text_at(endpoint, "zone"), COLOUR_NONE);
         table_number(&table, number_at(endpoint, "weight"));
         table_number(&table, number_at(endpoint, "priority"));
+        told_cell(&table, endpoint);
         table_cell(&table, text_at(endpoint, "hostname"), COLOUR_NONE);
     }
     if (table.n_rows > 0)
@@ -134,8 +140,9 @@ static int run(void *user, char **arguments, size_t n_arguments)
 const struct command resolve_command = {
     .name = "resolve",
     .arguments = "TARGET",
-    .summary = "look a target up in the DNS, step by step",
-    .notes = "TARGET: a configured name, a host name, or a target URI such as srv+h2c://_grpc._tcp.users.example.",
+    .summary = "look a target up in the DNS or at the control plane, step by step",
+    .notes = "TARGET: a configured name, a host name, or a target URI such as srv+h2c://_grpc._tcp.users.example\nor "
+             "xds:///users.",
     .options = options,
     .n_options = sizeof options / sizeof *options,
     .least_arguments = 1,

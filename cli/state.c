@@ -29,3 +29,11 @@ void ms_cell(struct table *table, const json_t *object, const char *key)
 
     table_cell(table, json_is_number(ms) ? show_us(json_number_value(ms) * 1e3, text) : "", COLOUR_NONE);
 }
+
+void told_cell(struct table *table, const json_t *endpoint)
+{
+    const char *told = text_at(endpoint, json_object_get(endpoint, "told_health") ? "told_health" : "health");
+    bool is_held = json_is_true(json_object_get(endpoint, "held"));
+
+    table_cell(table, is_held ? "held" : strcmp(told, "healthy") == 0 ? "" : told, COLOUR_CHANGING);
+}

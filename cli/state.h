@@ -8,5 +8,7 @@
 enum colour state_colour(const char *state);
 /* A member in milliseconds, as "1.23 ms"; empty when it is null. */
 void ms_cell(struct table *table, const json_t *object, const char *key);
+/* What a control plane says of an endpoint's health ("health" or "told_health"), when that is not simply "healthy". */
+void told_cell(struct table *table, const json_t *endpoint);
 
 #endif

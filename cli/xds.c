@@ -120,12 +120,15 @@ static json_t *ask(struct mesh_client *client, const struct names *names, uint32
     return NULL;
 }
 
-static void log_nothing(int32_t level, const char *event, const char *line, void *user)
+/* The log tells what is shown anyway, but for the configuration. */
+static void on_log(int32_t level, const char *event, const char *line, void *user)
 {
-    (void) level, (void) event, (void) line, (void) user;
+    (void) level, (void) user;
+    if (strcmp(event, "configuration_warning") == 0)
+        tell("%s", line);
 }
 
-/* One loop, so that what is asked for by one call is known to the next; and no log, since all of it is shown. */
+/* One loop, so that what is asked for by one call is known to the next. */
 static int32_t make_client(struct mesh_client **out, char *why, size_t why_len)
 {
     struct mesh_conf *conf = must_have(mesh_conf_new());
@@ -135,7 +138,7 @@ static int32_t make_client(struct mesh_client **out, char *why, size_t why_len)
     if (!err)
         err = mesh_conf_set(conf, "loops", "1", why, why_len);
     if (!err)
-        err = mesh_conf_set_log(conf, log_nothing, NULL);
+        err = mesh_conf_set_log(conf, on_log, NULL);
     if (!err)
         err = mesh_client_new(conf, out, why, why_len);
     mesh_conf_free(conf);

@@ -216,6 +216,10 @@ int32_t client_explain(struct mesh_client *client, const struct request_ask *ask
 int32_t client_explain_refused(const struct fault *fault, char **out);
 int32_t client_recent(struct mesh_client *client, char **out, struct fault *fault);
 /* xds.c */
+/* Of a service that is a control plane's (client_is_xds()): client_resolve(). */
+bool client_is_xds(struct engine *engine, const char *target);
+int32_t client_resolve_xds(struct engine *engine, const char *target, uint64_t until_us, char **out,
+                           struct fault *fault);
 int32_t client_csds(struct mesh_client *client, const void *request, size_t request_len, void **out, size_t *out_len,
                     struct fault *fault);
 int32_t client_xds(struct mesh_client *client, uint32_t flags, uint64_t until_us, char **out, struct fault *fault);

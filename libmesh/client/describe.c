@@ -9,7 +9,6 @@
 
 static void write_cluster(struct json_writer *w, const char *service, const struct cluster *cluster)
 {
-    json_begin(w, '{');
     json_key(w, "service");
     json_quoted(w, service);
     json_key(w, "cluster");
@@ -24,35 +23,105 @@ static void write_cluster(struct json_writer *w, const char *service, const stru
     cluster_write_refused(w, cluster);
     json_key(w, "endpoints");
     cluster_write_endpoints(w, cluster, false);
-    json_end(w, '}');
 }
 
 /* GET / is answered by its route. */
 static void write_route_alone(struct json_writer *w, const char *service, const struct route_choice *choice)
 {
-    json_begin(w, '{');
     json_put_text(w, "service", service);
     json_put_text(w, "cluster", NULL);
     json_put_text(w, "route", choice->route->name);
-    json_end(w, '}');
+}
+
+static void write_failure(struct json_writer *w, const char *service, const struct fault *fault)
+{
+    json_put_text(w, "service", service);
+    json_put_text(w, "cluster", NULL);
+    know_write_error(w, fault);
 }
 
 /* ---- describing ---- */
 
-/* Of a service that a control plane knows: the cluster that GET / goes to, if there is one. */
-static int32_t describe_known(struct knowing *knowing, const char *service, struct json_writer *w)
+/* Members of an object: of a service that a control plane knows, the cluster that GET / goes to, if there is one.
+ * Its key goes to *used, copied, unless that is NULL. */
+static int32_t describe_known(struct knowing *knowing, const char *service, struct json_writer *w, char **used)
 {
     struct lane *lane = knowing->lane;
     int32_t err = know_service(knowing);
 
+    knowing->fault.code = err;
     loop_enter(lane->loop);
+    if (knowing->cluster && used)
+        *used = mem_strdup(knowing->cluster->conf->name);
     if (knowing->cluster)
         write_cluster(w, service, knowing->cluster);
-    else if (!err)
+    else if (err)
+        write_failure(w, service, &knowing->fault);
+    else
         write_route_alone(w, service, &knowing->choice);
     know_forget(knowing);
     loop_leave(lane->loop);
     return err;
+}
+
+/* Of a cluster by its key. */
+static void describe_key(struct lane *lane, const char *service, const char *key, bool connect, uint64_t until_us,
+                         struct json_writer *w)
+{
+    struct knowing knowing = { .lane = lane,
+                               .what = { .service = key, .method = "GET", .path = "/" },
+                               .is_cluster = text_starts_with(key, "xds:"),
+                               .connect = connect,
+                               .until_us = until_us };
+
+    json_begin(w, '{');
+    describe_known(&knowing, service, w, NULL);
+    json_end(w, '}');
+}
+
+static void free_keys(char **keys, size_t n)
+{
+    for (size_t i = 0; keys && i < n; i++)
+        mem_free(keys[i]);
+    mem_free(keys);
+}
+
+/* The keys of all clusters that a control plane's routes of the service lead to, copied. NULL: there are none, or no memory. */
+static char **keys_behind(struct lane *lane, const char *service, size_t *n)
+{
+    const struct model_service *known;
+    char **keys = NULL;
+
+    *n = 0;
+    loop_enter(lane->loop);
+    known = model_snapshot_service(lane->snapshot, service);
+    if (known && known->routes)
+        keys = mem_array(known->routes->n_clusters + 1, sizeof *keys);
+    for (size_t i = 0; keys && i < known->routes->n_clusters; i++)
+        keys[(*n)++] = mem_strdup(known->routes->clusters[i]);
+    loop_leave(lane->loop);
+    return keys;
+}
+
+/* Those besides the one that GET / goes to. True: there are some. */
+static bool describe_others(struct lane *lane, const char *service, const char *used, bool connect, uint64_t until_us,
+                            struct json_writer *w)
+{
+    size_t n;
+    char **keys = keys_behind(lane, service, &n);
+    bool some = false;
+
+    json_key(w, "other_clusters");
+    json_begin(w, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (!keys[i] || strcmp(keys[i], used) == 0)
+            continue;
+        describe_key(lane, service, keys[i], connect, until_us, w);
+        some = true;
+    }
+    json_end(w, ']');
+    free_keys(keys, n);
+    return some;
 }
 
 static int32_t describe_one(struct lane *lane, const char *service, bool connect, uint64_t until_us,
@@ -62,18 +131,20 @@ static int32_t describe_one(struct lane *lane, const char *service, bool connect
                                .what = { .service = service, .method = "GET", .path = "/" },
                                .connect = connect,
                                .until_us = until_us };
-    int32_t err = describe_known(&knowing, service, w);
+    char *used = NULL;
+    bool others;
+    int32_t err;
 
+    json_begin(w, '{');
+    err = describe_known(&knowing, service, w, &used);
+    others = describe_others(lane, service, used ? used : "", connect, until_us, w);
+    json_end(w, '}');
+    mem_free(used);
     *fault = knowing.fault;
-    return err;
+    return others ? 0 : err;
 }
 
-static bool is_configured(const struct model_cluster *cluster)
-{
-    return cluster->label == cluster->name;
-}
-
-/* The keys of all configured clusters, and of those of a control plane that this loop has called, copied. */
+/* The keys of all configured clusters, copied; those of a control plane come with their services. */
 static char **keys_of(struct lane *lane, size_t *n)
 {
     const struct model_snapshot *snapshot;
@@ -86,43 +157,51 @@ static char **keys_of(struct lane *lane, size_t *n)
     for (size_t i = 0; keys && i < snapshot->n; i++) {
         const struct model_cluster *cluster = snapshot->entries[i].cluster;
 
-        if (is_configured(cluster) || map_get_text(&lane->clusters, cluster->name))
+        if (cluster->label == cluster->name)
             keys[(*n)++] = mem_strdup(cluster->name);
     }
     loop_leave(lane->loop);
     return keys;
 }
 
-static void describe_key(struct lane *lane, const char *key, bool connect, uint64_t until_us, struct json_writer *w)
-{
-    bool is_given = text_starts_with(key, "xds:");
-    const char *label = is_given ? key + strlen("xds:") : key;
-    struct knowing knowing = { .lane = lane,
-                               .what = { .service = key, .method = "GET", .path = "/" },
-                               .is_cluster = is_given,
-                               .connect = connect,
-                               .until_us = until_us };
-
-    describe_known(&knowing, label, w);
-}
-
-static void describe_all(struct lane *lane, bool connect, uint64_t until_us, struct json_writer *w)
+static void describe_configured(struct lane *lane, bool connect, uint64_t until_us, struct json_writer *w)
 {
     size_t n;
     char **keys = keys_of(lane, &n);
 
+    for (size_t i = 0; i < n; i++)
+        if (keys[i])
+            describe_key(lane, keys[i], keys[i], connect, until_us, w);
+    w->failed |= !keys;
+    free_keys(keys, n);
+}
+
+/* Services that control planes know, configured or called. */
+static void describe_given(struct lane *lane, bool connect, uint64_t until_us, struct json_writer *w)
+{
+    struct fault ignored;
+    char **names;
+    size_t n;
+
+    loop_enter(lane->loop);
+    names = source_xds_names(lane->engine->source, &n);
+    loop_leave(lane->loop);
+    for (size_t i = 0; i < n; i++)
+        if (names[i])
+            describe_one(lane, names[i], connect, until_us, w, &ignored);
+    w->failed |= !names;
+    free_keys(names, n);
+}
+
+static void describe_all(struct lane *lane, bool connect, uint64_t until_us, struct json_writer *w)
+{
     json_begin(w, '{');
     json_key(w, "services");
     json_begin(w, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (keys[i])
-            describe_key(lane, keys[i], connect, until_us, w);
-        mem_free(keys[i]);
-    }
+    describe_configured(lane, connect, until_us, w);
+    describe_given(lane, connect, until_us, w);
     json_end(w, ']');
     json_end(w, '}');
-    w->failed = w->failed || !keys;
-    mem_free(keys);
 }
 
 int32_t client_describe(struct mesh_client *client, const char *service, bool connect, uint64_t until_us, char **out,
@@ -223,6 +302,8 @@ int32_t client_resolve(struct mesh_client *client, const char *target, uint64_t 
     int32_t err = client_engine(client, &engine, fault);
 
     *out = NULL;
+    if (!err && client_is_xds(engine, target))
+        return client_resolve_xds(engine, target, until_us, out, fault);
     if (!err)
         err = begin_explaining(engine, target, &explaining, fault);
     if (err)

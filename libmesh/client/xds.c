@@ -86,6 +86,50 @@ int32_t client_xds(struct mesh_client *client, uint32_t flags, uint64_t until_us
     return settled ? 0 : fault_set(fault, MESH_ERR_TIMEOUT, "not everything was answered in time");
 }
 
+/* ---- the way of a service ---- */
+
+bool client_is_xds(struct engine *engine, const char *target)
+{
+    bool is_xds;
+
+    loop_enter(engine->lanes[0].loop);
+    is_xds = source_is_xds(engine->source, target);
+    loop_leave(engine->lanes[0].loop);
+    return is_xds;
+}
+
+static void write_way(struct engine *engine, const char *target, struct json_writer *w, struct fault *fault)
+{
+    json_begin(w, '{');
+    json_put_text(w, "target", target);
+    source_describe_way(engine->source, target, w, fault);
+    json_put_text(w, "error", fault->code ? error_name(fault->code) : NULL);
+    json_put_text(w, "detail", fault->code ? fault->text : NULL);
+    json_end(w, '}');
+}
+
+int32_t client_resolve_xds(struct engine *engine, const char *target, uint64_t until_us, char **out,
+                           struct fault *fault)
+{
+    struct loop *loop = engine->lanes[0].loop;
+    struct json_writer w = { 0 };
+    int32_t err;
+
+    loop_enter(loop);
+    err = source_want(engine->source, target, fault);
+    loop_leave(loop);
+    if (err)
+        return err;
+    wait_for_answers(engine, false, until_us);
+    loop_enter(loop);
+    write_way(engine, target, &w, fault);
+    loop_leave(loop);
+    *out = json_finish(&w);
+    return *out ? fault->code : fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+}
+
+/* ---- for machines ---- */
+
 int32_t client_csds(struct mesh_client *client, const void *request, size_t request_len, void **out, size_t *out_len,
                     struct fault *fault)
 {

@@ -145,6 +145,9 @@ static void write_who(struct json_writer *w, const struct endpoint *endpoint)
     json_put_text(w, "hostname", endpoint->hostname);
     json_put_number(w, "weight", endpoint->weight);
     json_put_number(w, "priority", endpoint->priority);
+    json_put_text(w, "told_health", model_health_name((enum model_health) endpoint->told_health));
+    json_key(w, "held");
+    json_bool(w, endpoint->is_held);
 }
 
 /* In the view of its zone, which may have only a part of a very large one. */

@@ -201,6 +201,42 @@ void source_describe(const struct source *source, const char *service, struct js
 
 /* ---- control planes ---- */
 
+char **source_xds_names(const struct source *source, size_t *n)
+{
+    char **names = mem_array(source->services.count + 1, sizeof *names);
+    const struct source_service *service;
+    size_t at = 0;
+
+    *n = 0;
+    while (names && (service = map_next(&source->services, &at)))
+        if (service->conf.xds)
+            names[(*n)++] = mem_strdup(service->name);
+    return names;
+}
+
+bool source_is_xds(const struct source *source, const char *name)
+{
+    const struct source_service *known = map_get_text(&source->services, name);
+    struct service service;
+    struct fault ignored;
+    bool is_xds;
+
+    if (!source->xds)
+        return false;
+    if (known)
+        return known->conf.xds != NULL;
+    if (conf_service_of(source->conf, name, &service, &ignored))
+        return false;
+    is_xds = service.xds != NULL;
+    service_clear(&service);
+    return is_xds;
+}
+
+void source_describe_way(const struct source *source, const char *service, struct json_writer *w, struct fault *fault)
+{
+    xds_describe_way(source->xds, service, w, fault);
+}
+
 void source_connect_xds(struct source *source)
 {
     if (!source->started)

@@ -99,6 +99,12 @@ int32_t source_explain(struct source *source, const char *target, source_explain
 
 struct xds_contents;
 
+/* Names of the services that are theirs, configured or called, copied: to be freed each, and the array. NULL: out of memory, *n 0. */
+char **source_xds_names(const struct source *source, size_t *n);
+/* Whether a service of that name is theirs. */
+bool source_is_xds(const struct source *source, const char *service);
+/* Members "steps" and "endpoints" of the object that is open: what such a service leads to. `fault`: why it cannot be called. */
+void source_describe_way(const struct source *source, const char *service, struct json_writer *w, struct fault *fault);
 /* Connects to them, though nothing is wanted yet. Nothing happens where none is configured. */
 void source_connect_xds(struct source *source);
 /* All that is wanted of them has been answered, or nobody answers. */
