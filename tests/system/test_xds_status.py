@@ -336,7 +336,6 @@ def test_what_comes_from_the_disk_is_marked(run_json, control, back, tmp_path):
     assert eventually(cached, "the cache is written").startswith(str(cache))
     control.kill()
     told = findings(run_json, "users", MESH_XDS_CACHE_DIR=cache)
-
     assert {one["what"] for one in told if one["kind"] == "stale"} >= {'listener "users"', 'cluster "users"'}
     _, status = run_json("xds", "status", "users", MESH_XDS_CACHE_DIR=cache)
     assert status["services"][0]["is_published"]
