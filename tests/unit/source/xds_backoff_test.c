@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waits between attempts to reach a control plane. */
+#include "base/rand.h"
 #include "mesh_test.h"
 #include "source/xds/backoff.h"
 
@@ -86,6 +87,42 @@ static void streams_that_do_not_last_wait_from_the_second_on(void **state)
     assert_int_equal(backoff_after_answers(&backoff, 10 * MS, most(500)), 500 * MS);
 }
 
+/* A control plane that 500 clients lost at once, and that is away for a minute: none of its milliseconds after that has a crowd
+ * (case X15). */
+enum { CLIENTS = 500, AWAY_MS = 60000, WINDOW_MS = 40000 };
+
+static uint64_t comes_back_at(struct rand *dice)
+{
+    struct backoff backoff = { 0 };
+    uint64_t at = backoff_after_answers(&backoff, 3600 * US_PER_S, rand_u64(dice));
+
+    while (at < AWAY_MS * MS)
+        at += backoff_after_failure(&backoff, rand_u64(dice));
+    return at / MS - AWAY_MS;
+}
+
+static void hundreds_of_clients_do_not_come_together(void **state)
+{
+    static uint32_t windows[WINDOW_MS / 100];
+    struct rand dice;
+    uint32_t most_at_once = 0, came = 0;
+
+    (void) state;
+    rand_seed_with(&dice, 15);
+    for (int i = 0; i < CLIENTS; i++) {
+        uint64_t ms = comes_back_at(&dice);
+
+        assert_in_range(ms, 0, BACKOFF_LONGEST_MS); /* nobody stays away for longer than the longest wait */
+        windows[ms / 100]++;
+    }
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        most_at_once = windows[i] > most_at_once ? windows[i] : most_at_once;
+        came += windows[i];
+    }
+    assert_int_equal(came, CLIENTS);
+    assert_in_range(most_at_once, 1, 15); /* of a hundred milliseconds; evenly it were two */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +132,7 @@ int main(void)
         cmocka_unit_test(an_answer_forgets_failures),
         cmocka_unit_test(streams_that_last_are_replaced_at_once),
         cmocka_unit_test(streams_that_do_not_last_wait_from_the_second_on),
+        cmocka_unit_test(hundreds_of_clients_do_not_come_together),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
