@@ -38,8 +38,13 @@ struct graph_cluster {
     struct model_cluster *conf;   /* what is published: references, NULL: nothing yet */
     struct model_endpoints *endpoints;
     struct fault fault; /* why nothing can be; code 0 */
-    uint64_t mark;      /* the walk that came by last */
-    bool is_walked;     /* the walk is below it just now: coming by again is a circle */
+    /* Of an aggregate: those that its endpoints are of, each once however many of its members lead to it. Valid in that walk. */
+    struct graph_cluster **leaves;
+    size_t n_leaves;
+    uint64_t leaves_walk;
+    uint64_t join;  /* the last that it was gathered for */
+    uint64_t mark;  /* the walk that came by last */
+    bool is_walked; /* the walk is below it just now: coming by again is a circle */
     struct list link;
     char name[];
 };
@@ -60,7 +65,7 @@ struct graph {
     struct graph_conf conf;
     struct store *store;
     struct map services, clusters;
-    uint64_t walk;
+    uint64_t walk, joins;
     bool changed;              /* by this walk: something that a snapshot shows */
     bool short_of_memory;      /* walk again, later */
     struct policy_retry retry; /* the configuration's, where a route says nothing */

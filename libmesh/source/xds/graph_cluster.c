@@ -26,6 +26,7 @@ void graph_cluster_free(struct graph_cluster *cluster)
     store_rest(cluster->cluster);
     model_cluster_unref(cluster->conf);
     model_endpoints_unref(cluster->endpoints);
+    mem_free(cluster->leaves);
     mem_free(cluster);
 }
 
@@ -266,19 +267,65 @@ static void look_at_dns(struct graph_cluster *cluster)
         publish(cluster, cluster->seen->conf, found);
 }
 
-/* Members that cannot be are passed over; while one is not known nothing is published. */
-static void join_members(struct graph_cluster *cluster, const struct graph_cluster *const *members, size_t n)
+static bool add_leaf(struct graph_cluster *cluster, struct graph_cluster *leaf)
 {
-    struct model_entry *entries = mem_array(n + 1, sizeof *entries);
+    struct graph_cluster **leaves = cluster->leaves;
+    size_t n = cluster->n_leaves;
+
+    if (leaf->join == cluster->graph->joins)
+        return true;
+    if ((n & (n - 1)) == 0) /* the array has room for the next power of two */
+        leaves = mem_realloc(leaves, (n ? 2 * n : 1) * sizeof(*leaves));
+    if (!leaves)
+        return false;
+    cluster->leaves = leaves;
+    cluster->leaves[cluster->n_leaves++] = leaf;
+    leaf->join = cluster->graph->joins;
+    return true;
+}
+
+/* Aggregates among the members are replaced by what they are made of, or two in each of 16 levels would be 65,536. One that is
+ * not complete in this walk goes on as it was, as a whole. False: out of memory. */
+static bool gather_leaves(struct graph_cluster *cluster, struct graph_cluster *const *members, size_t n)
+{
+    bool done = true;
+
+    cluster->graph->joins++;
+    cluster->n_leaves = 0;
+    for (size_t i = 0; done && i < n; i++) {
+        const struct graph_cluster *member = members[i];
+
+        if (member->leaves_walk != cluster->graph->walk)
+            done = add_leaf(cluster, members[i]);
+        for (size_t k = 0; done && member->leaves_walk == cluster->graph->walk && k < member->n_leaves; k++)
+            done = add_leaf(cluster, member->leaves[k]);
+    }
+    if (done)
+        cluster->leaves_walk = cluster->graph->walk;
+    return done;
+}
+
+/* Those that cannot be are passed over. NULL: out of memory. */
+static struct model_endpoints *join_leaves(const struct graph_cluster *cluster)
+{
+    struct model_entry *entries = mem_array(cluster->n_leaves + 1, sizeof *entries);
     struct model_endpoints *joined = NULL;
     size_t known = 0;
 
-    for (size_t i = 0; entries && i < n; i++)
-        if (members[i]->conf)
-            entries[known++] = (struct model_entry){ members[i]->conf, members[i]->endpoints };
+    for (size_t i = 0; entries && i < cluster->n_leaves; i++)
+        if (cluster->leaves[i]->conf)
+            entries[known++] = (struct model_entry){ cluster->leaves[i]->conf, cluster->leaves[i]->endpoints };
     if (entries)
         joined = model_endpoints_join(entries, known);
     mem_free(entries);
+    return joined;
+}
+
+/* All members are known. */
+static void join_members(struct graph_cluster *cluster, struct graph_cluster *const *members, size_t n)
+{
+    struct model_endpoints *joined = gather_leaves(cluster, members, n) ? join_leaves(cluster) : NULL;
+
     if (!joined) {
         cluster->graph->short_of_memory = true;
         return;
@@ -334,7 +381,7 @@ static void look_at_members(struct graph_cluster *cluster, unsigned depth)
     }
     cluster->graph->short_of_memory |= members == NULL;
     if (known)
-        join_members(cluster, (const struct graph_cluster *const *) members, conf->n_members);
+        join_members(cluster, members, conf->n_members);
     mem_free(members);
 }
 
