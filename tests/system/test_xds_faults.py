@@ -144,6 +144,22 @@ def test_nonces_that_are_wrong(liar, name):
     assert len(control.requests()) == before
 
 
+@pytest.mark.parametrize("name", ["mesh"])
+def test_refused_again_and_again(two, name):
+    """go-control-plane sends what was refused again at once. It is refused after a second, and all else goes on."""
+    caller, control, _back, ports = two(name)
+    with calling(caller):
+        serve(control, TWO, group("one", [ports[2], ports[2]]), group("other", ports[1:2]))
+        control.wait("nack", "ClusterLoadAssignment")
+        table = r.routes("users", r.route("one", {"path": "/new/Call"}), *TWO["virtual_hosts"][0]["routes"])
+        serve(control, table, group("one", [ports[2], ports[2]]), group("other", ports[1:2]))
+        control.wait_taken("RouteConfiguration")
+        first, second = control.wait("nack", "ClusterLoadAssignment", n=2)[:2]
+    assert second["at_ms"] - first["at_ms"] >= 990
+    serve(control, table, group("one", ports[2:]), group("other", ports[1:2]))
+    until(caller, ["b2"])
+
+
 @mesh_only  # gRPC reads nothing more of a stream after an answer of a type that it does not know
 def test_types_that_nobody_asked_for(liar, name):
     caller, control, _back, truth = liar(name)
@@ -157,6 +173,17 @@ def test_types_that_nobody_asked_for(liar, name):
 
 
 # ---- X3 ----
+
+
+@mesh_only
+def test_names_without_a_scheme(two, name):
+    """Where a control plane is configured a plain name is its."""
+    caller, _control, _back, _ports = two(name)
+    caller.ask({"target": "users"})
+    until(caller, ["b0"])
+    until(caller, ["b1"], path=OTHER)
+    caller.ask({"target": "nobody"})
+    assert caller.calls(1, timeout=0.3).failed == 1
 
 
 @every_client
