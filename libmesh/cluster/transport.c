@@ -13,11 +13,12 @@ bool cluster_same_transport(const struct model_cluster *a, const struct model_cl
 {
     const struct policy *p = &a->policy, *q = &b->policy;
 
-    return a == b || (a->identity == b->identity && p->connect_timeout_ms == q->connect_timeout_ms &&
-                      p->window_bytes == q->window_bytes && p->max_header_bytes == q->max_header_bytes &&
-                      p->connection_idle_ms == q->connection_idle_ms && p->connection_age_ms == q->connection_age_ms &&
-                      p->silence_ms == q->silence_ms && p->max_streams == q->max_streams &&
-                      p->connection_requests == q->connection_requests);
+    return a == b ||
+           (a->identity == b->identity && p->connect_timeout_ms == q->connect_timeout_ms &&
+            p->window_bytes == q->window_bytes && p->max_header_bytes == q->max_header_bytes &&
+            p->connection_idle_ms == q->connection_idle_ms && p->connection_age_ms == q->connection_age_ms &&
+            p->silence_ms == q->silence_ms && p->max_streams == q->max_streams && p->alive_ms == q->alive_ms &&
+            p->alive_answer_ms == q->alive_answer_ms && p->connection_requests == q->connection_requests);
 }
 
 /* ---- TLS ---- */
@@ -165,6 +166,8 @@ static int32_t make_pool(struct endpoint *endpoint, struct fault *fault)
             .idle_us = policy->connection_idle_ms * US_PER_MS,
             .age_us = policy->connection_age_ms * US_PER_MS,
             .silence_us = policy->silence_ms * US_PER_MS,
+            .alive_us = policy->alive_ms * US_PER_MS,
+            .alive_answer_us = policy->alive_answer_ms * US_PER_MS,
             .max_streams = policy->max_streams,
             .max_requests = policy->connection_requests,
             .observe = cluster->env.observe,

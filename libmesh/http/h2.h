@@ -108,6 +108,10 @@ struct h2_conn {
     struct h2_guard guard;
     struct h2_silence silence;
     struct h2_bucket cancels;
+    struct {
+        struct loop_timer timer;
+        bool is_asked, has_heard; /* a PING is out; something has come since then */
+    } alive;
     struct loop_timer silence_timer, idle_timer, age_timer, linger_timer;
     uint64_t idle_since_us;
     size_t lingered; /* bytes thrown away */
@@ -134,6 +138,8 @@ static inline const char *h2_error_text(int32_t err)
  * An orderly end has err 0. */
 void h2_end(struct h2_conn *conn, int32_t err, uint32_t goaway_code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* After conn->busy++: the connection may be gone afterwards. */
+void h2_leave(struct h2_conn *conn);
 void h2_settle_later(struct h2_conn *conn);
 /* Sets a sentence that begins with the peer's address. */
 int32_t h2_fault(const struct h2_conn *conn, struct fault *fault, int32_t err, const char *format, ...)
@@ -149,6 +155,10 @@ void h2_flush(struct h2_conn *conn);
 /* One step of lingering. True: it is over. */
 bool h2_linger(struct h2_conn *conn);
 void h2_update_interest(struct h2_conn *conn);
+
+/* ---- h2_alive.c ---- */
+
+void h2_alive_begin(struct h2_conn *conn);
 
 /* ---- h2_session.c ---- */
 

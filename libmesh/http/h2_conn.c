@@ -17,8 +17,6 @@
 
 enum { REFRESH_US = 1000 };
 
-static void leave(struct h2_conn *conn);
-
 /* ---- the end ---- */
 
 __attribute__((format(printf, 4, 0))) static int32_t fault_of_peer(const struct h2_conn *conn, struct fault *fault,
@@ -65,6 +63,7 @@ static void cancel_timers(struct h2_conn *conn)
     loop_timer_cancel(conn->base.loop, &conn->idle_timer);
     loop_timer_cancel(conn->base.loop, &conn->age_timer);
     loop_timer_cancel(conn->base.loop, &conn->linger_timer);
+    loop_timer_cancel(conn->base.loop, &conn->alive.timer);
 }
 
 static void close_socket(struct h2_conn *conn)
@@ -202,7 +201,7 @@ static void on_settle(struct loop_later *later)
         become_closed(conn);
     if (conn->state != H2_CLOSED && !conn->is_freed)
         h2_update_interest(conn);
-    leave(conn);
+    h2_leave(conn);
 }
 
 static void on_ready(struct loop_io *io, uint32_t events)
@@ -214,7 +213,7 @@ static void on_ready(struct loop_io *io, uint32_t events)
     conn->blocked = false;
     h2_read(conn);
     h2_settle_later(conn);
-    leave(conn);
+    h2_leave(conn);
 }
 
 /* ---- timers ---- */
@@ -304,7 +303,7 @@ static void on_silence(struct loop_timer *timer)
     if (step != H2_SILENCE_REST && conn->state == H2_OPEN)
         loop_timer_set(conn->base.loop, timer, next_us);
     h2_settle_later(conn);
-    leave(conn);
+    h2_leave(conn);
 }
 
 static void set_timers(struct h2_conn *conn)
@@ -373,7 +372,7 @@ static void refresh(struct http_conn *base)
     if (h2_read(conn))
         h2_read(conn);
     h2_settle_later(conn);
-    leave(conn);
+    h2_leave(conn);
 }
 
 static void drain(struct http_conn *base)
@@ -404,7 +403,7 @@ static void destroy(struct h2_conn *conn)
     mem_free(conn);
 }
 
-static void leave(struct h2_conn *conn)
+void h2_leave(struct h2_conn *conn)
 {
     conn->busy--;
     if (conn->busy == 0 && conn->is_freed)
@@ -501,6 +500,7 @@ int32_t http_conn_h2(struct loop *loop, const struct http_conn_conf *conf, struc
     if (err)
         goto fail;
     set_timers(conn);
+    h2_alive_begin(conn);
     h2_settle_later(conn);
     *out = &conn->base;
     return 0;

@@ -106,13 +106,15 @@ struct http_conn_conf {
     uint32_t max_header_bytes; /* of one header block, decoded; 0: 64 KiB */
     uint64_t idle_us;          /* closes after so long without a stream; 0: never */
     uint64_t age_us;           /* drains after so long; 0: never */
-    uint64_t silence_us;     /* work in flight and no byte for so long: PING; again so long without answer: closed. The
+    uint64_t silence_us;      /* work in flight and no byte for so long: PING; again so long without answer: closed. The
                                     owner raises it with http_conn_set_silence(). 0: never */
-    uint64_t answer_us;      /* how long the answer to such a PING may take; 0: silence_us */
-    uint32_t max_streams;    /* at once, HTTP/2; 0: as the peer allows */
-    uint32_t max_requests;   /* in all, then it drains, HTTP/2; 0: as many as there are stream ids */
-    struct observe *observe; /* where events go; may be NULL */
-    const char *cluster;     /* for events; borrowed for the connection's life */
+    uint64_t answer_us;       /* how long the answer to such a PING may take; 0: silence_us */
+    uint64_t alive_us;        /* PINGs so far apart, also without work; 0: none. HTTP/2 */
+    uint64_t alive_answer_us; /* nothing heard for so long after one of them: closed */
+    uint32_t max_streams;     /* at once, HTTP/2; 0: as the peer allows */
+    uint32_t max_requests;    /* in all, then it drains, HTTP/2; 0: as many as there are stream ids */
+    struct observe *observe;  /* where events go; may be NULL */
+    const char *cluster;      /* for events; borrowed for the connection's life */
 };
 
 /* First member of each kind. */

@@ -235,10 +235,11 @@ struct policy {
     uint32_t max_header_bytes;
     uint32_t window_bytes; /* HTTP/2 window of a stream */
     uint32_t connection_idle_ms, connection_age_ms;
-    uint32_t silence_ms;          /* 250; 0: off */
-    uint32_t max_streams;         /* at once on one connection of HTTP/2; 0: as the peer allows */
-    uint32_t connection_requests; /* then an HTTP/2 connection is replaced; 0: never */
-    uint32_t deadline_headers;    /* DEADLINE_* */
+    uint32_t silence_ms;                /* 250; 0: off */
+    uint32_t alive_ms, alive_answer_ms; /* PINGs also without work, and what their answers may take; 0: none. HTTP/2 */
+    uint32_t max_streams;               /* at once on one connection of HTTP/2; 0: as the peer allows */
+    uint32_t connection_requests;       /* then an HTTP/2 connection is replaced; 0: never */
+    uint32_t deadline_headers;          /* DEADLINE_* */
     enum policy_criticality criticality;
     struct policy_retry retry;
     struct policy_hedge hedge;

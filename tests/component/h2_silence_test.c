@@ -43,6 +43,41 @@ static void test_no_work_no_silence(void **state)
     h2_peer_free(peer);
 }
 
+/* ---- PINGs that are wanted, also without work ---- */
+
+static void test_a_peer_is_asked_without_work(void **state)
+{
+    const struct http_conn_conf conf = { .alive_us = 10 * US_PER_S, .alive_answer_us = 2 * US_PER_S };
+    struct h2_peer *peer = h2_peer_ready(&conf);
+
+    (void) state;
+    for (int i = 0; i < 5; i++) {
+        h2_peer_pass_ms(peer, 9900);
+        assert_null(h2_peer_find(peer, NGHTTP2_PING));
+        h2_peer_pass_ms(peer, 1700); /* 15 % may come on top */
+        answer_ping(peer);
+        h2_peer_pass_ms(peer, 2100);
+    }
+    h2_peer_works(peer);
+    h2_peer_free(peer);
+}
+
+static void test_a_peer_that_does_not_answer_is_closed(void **state)
+{
+    const struct http_conn_conf conf = { .alive_us = 10 * US_PER_S, .alive_answer_us = 2 * US_PER_S };
+    struct h2_peer *peer = h2_peer_ready(&conf);
+
+    (void) state;
+    h2_peer_pass_ms(peer, 11600);
+    assert_non_null(h2_peer_find(peer, NGHTTP2_PING));
+    assert_int_equal(peer->n_closed, 0);
+    h2_peer_pass_ms(peer, 2100);
+    assert_int_equal(peer->n_closed, 1);
+    assert_int_equal(peer->closed_why.code, MESH_ERR_RESET);
+    assert_non_null(strstr(peer->closed_why.text, "did not answer a PING within 2000 ms"));
+    h2_peer_free(peer);
+}
+
 static void test_a_silent_peer_is_closed(void **state)
 {
     struct h2_peer *peer = ready();
@@ -202,6 +237,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LEAK_TEST(test_no_work_no_silence),
+        LEAK_TEST(test_a_peer_is_asked_without_work),
+        LEAK_TEST(test_a_peer_that_does_not_answer_is_closed),
         LEAK_TEST(test_a_silent_peer_is_closed),
         LEAK_TEST(test_any_byte_is_a_sign_of_life),
         LEAK_TEST(test_two_pings_between_two_answers),

@@ -101,6 +101,21 @@ static void list_overrides(struct cluster_reader *reader)
 
 /* ---- numbers ---- */
 
+static int32_t read_keepalive(struct reading *reading, const Core__KeepaliveSettings *keepalive, struct policy *policy)
+{
+    int32_t err = 0;
+
+    reading_enter(reading, "connection_keepalive");
+    if (!keepalive->timeout)
+        err = reading_wrong_at(reading, "timeout", "is missing");
+    if (!err)
+        err = scalar_ms(reading, "interval", keepalive->interval, 1, &policy->alive_ms);
+    if (!err)
+        err = scalar_ms(reading, "timeout", keepalive->timeout, 1, &policy->alive_answer_ms);
+    reading_leave(reading);
+    return err;
+}
+
 static int32_t read_http2(struct reading *reading, const Core__Http2ProtocolOptions *http2, struct policy *policy)
 {
     uint32_t window = policy->window_bytes;
@@ -111,11 +126,7 @@ static int32_t read_http2(struct reading *reading, const Core__Http2ProtocolOpti
         err = scalar_u32(reading, "initial_stream_window_size", http2->initial_stream_window_size, WINDOW_LEAST,
                          WINDOW_MOST, &window);
     policy->window_bytes = window;
-    if (http2->connection_keepalive)
-        reading_ignored_at(
-            reading, "connection_keepalive",
-            "a connection with requests is asked by PING after connection.silence_ms of silence instead");
-    return err;
+    return err || !http2->connection_keepalive ? err : read_keepalive(reading, http2->connection_keepalive, policy);
 }
 
 /* A whole request may last no longer than one attempt. */

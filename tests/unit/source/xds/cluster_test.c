@@ -557,6 +557,15 @@ static void numbers_of_connections(void **state)
     assert_int_equal(policy->connect_timeout_ms, 5000);
     xds_cluster_unref(cluster);
 
+    cluster = accepted(
+        EDS "http2_protocol_options { connection_keepalive { interval { seconds: 30 } timeout { seconds: 5 } } }");
+    assert_int_equal(ignored.n, 0);
+    assert_int_equal(cluster->conf->policy.alive_ms, 30000);
+    assert_int_equal(cluster->conf->policy.alive_answer_ms, 5000);
+    xds_cluster_unref(cluster);
+    refuses(EDS "http2_protocol_options { connection_keepalive { interval { seconds: 30 } } }",
+            "http2_protocol_options.connection_keepalive.timeout: is missing");
+
     cluster = accepted(EDS "connect_timeout { nanos: 250000001 }");
     assert_int_equal(cluster->conf->policy.connect_timeout_ms, 251);
     xds_cluster_unref(cluster);
