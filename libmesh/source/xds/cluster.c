@@ -112,14 +112,21 @@ static int32_t read_lrs_server(struct cluster_reader *reader)
     return 0;
 }
 
+/* The kernel asks in any case; other numbers are not taken. */
+static void list_keepalive(struct reading *reading, const Core__TcpKeepalive *keepalive)
+{
+    if (keepalive && (keepalive->keepalive_time || keepalive->keepalive_interval || keepalive->keepalive_probes))
+        reading_ignored_at(reading, "upstream_connection_options.tcp_keepalive",
+                           "is after 30 s, every 10 s, three times");
+}
+
 static void list_connections(struct cluster_reader *reader)
 {
     const Cluster__Cluster *message = reader->message;
     struct reading *reading = &reader->reading;
 
-    if (message->upstream_connection_options && message->upstream_connection_options->tcp_keepalive)
-        reading_ignored_at(reading, "upstream_connection_options.tcp_keepalive",
-                           "connections with requests are asked by PING (connection.silence_ms) instead");
+    if (message->upstream_connection_options)
+        list_keepalive(reading, message->upstream_connection_options->tcp_keepalive);
     if (message->close_connections_on_host_health_failure)
         reading_ignored_at(reading, "close_connections_on_host_health_failure",
                            "connections of an unhealthy endpoint end by themselves");

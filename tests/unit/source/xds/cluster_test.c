@@ -594,6 +594,9 @@ static void what_is_not_known_is_listed(void **state)
     (void) state;
     xds_cluster_unref(cluster);
     honours_all(EDS);
+    honours_all(EDS "upstream_connection_options { tcp_keepalive { } }");
+    xds_cluster_unref(lists(EDS "upstream_connection_options { tcp_keepalive { keepalive_time { value: 5 } } }",
+                            "upstream_connection_options.tcp_keepalive: is after 30 s, every 10 s, three times"));
     honours_all(EDS "circuit_breakers { thresholds { max_requests { value: 5 } } }");
 }
 
