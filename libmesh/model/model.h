@@ -316,7 +316,7 @@ struct model_entry {
 /* A service that a control plane knows, or is known not to know. */
 struct model_service {
     char *name;
-    struct model_routes *routes; /* NULL: `fault` says why */
+    struct model_routes *routes; /* NULL: `fault` says why; MESH_ERR_AGAIN: they are awaited */
     struct fault fault;
 };
 

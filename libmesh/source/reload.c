@@ -125,11 +125,20 @@ static void reject(struct source *source, const struct fault *fault)
             FIELD_TEXT("detail", fault->text));
 }
 
+/* Streams, resources and who we are hang on it: another one is another program. */
+static void tell_bootstrap(struct source *source, const struct conf *conf)
+{
+    if (strcmp(conf_text(source->conf, "xds.bootstrap"), conf_text(conf, "xds.bootstrap")) != 0)
+        OBSERVE(source->observe, MESH_LOG_WARN, "xds_bootstrap_changed", FIELD_TEXT("file", conf_file(conf)),
+                FIELD_TEXT("detail", "xds.bootstrap is another one: that counts from the next start of the program"));
+}
+
 static void replace_conf(struct source *source, struct conf *conf)
 {
     struct fault fault = { 0 };
     struct dns_names_conf dns = reload_dns_conf(conf);
 
+    tell_bootstrap(source, conf);
     if (!same_dns(source->conf, conf) && dns_names_reconfigure(source->names, &dns, &fault))
         reject(source, &fault);
     conf_free(source->conf);

@@ -166,3 +166,14 @@ def test_deletes_are_obeyed_where_that_is_asked_for(plane, backends, client):
     eventually(lambda: caller.calls(2).failures == {"MESH_ERR_NO_ROUTE": 2}, "calls fail")
     serve(control, list(back.ports.values()))
     until(caller, ["b0"])
+
+
+# ---- what has not come ----
+
+
+def test_a_call_that_waits_in_vain_says_for_what(plane, backends, client):
+    control, back = plane(mode="filtered"), backends(1)
+    control.set([r.listener("users"), ROUTES])
+    results = client("mesh", control).calls(1, timeout=0.5)
+    assert results.failures == {"MESH_ERR_TIMEOUT": 1}
+    assert 'has not sent cluster "users" yet' in next(iter(results.messages)), results

@@ -240,7 +240,10 @@ static bool walk_clusters(struct graph_service *service, const struct model_rout
         struct graph_cluster *cluster = graph_walk_cluster(graph, name_of(routes->clusters[i]), 1);
 
         graph->short_of_memory |= cluster == NULL;
-        known = known && cluster && graph_cluster_is_known(cluster);
+        if (cluster && graph_cluster_is_known(cluster))
+            continue;
+        known = false;
+        service->missing = cluster;
     }
     return known;
 }
@@ -266,12 +269,25 @@ static void blame_control_plane(const struct graph_service *service, struct faul
         fault_set(why, trouble->code, "no control plane answers: %s", trouble->text);
 }
 
+/* For those whose time ends while they wait. */
+static void tell_awaited(const struct graph_service *service, struct fault *why)
+{
+    const struct resource *awaited = service->routes ? service->routes : service->listener;
+
+    if (service->missing)
+        awaited = service->missing->seen && service->missing->eds ? service->missing->eds : service->missing->cluster;
+    fault_set(why, MESH_ERR_AGAIN, "the control plane has not sent %s \"%.150s\" yet", xds_type_name(awaited->type),
+              awaited->name);
+}
+
 static void settle_fault(struct graph_service *service, struct fault *why)
 {
     if (!why->code)
         *why = service->refused;
     if (!why->code && !service->published)
         blame_control_plane(service, why);
+    if (!why->code && !service->published)
+        tell_awaited(service, why);
     if (service->fault.code == why->code && strcmp(service->fault.text, why->text) == 0)
         return;
     service->fault = *why;
@@ -283,6 +299,7 @@ static void walk_service(struct graph_service *service)
     struct fault why = { 0 };
     bool complete;
 
+    service->missing = NULL;
     service->graph->short_of_memory |= !look_at_listener(service, &why);
     complete = walk_clusters(service, service->candidate);
     if (service->candidate && complete)

@@ -22,9 +22,10 @@ struct graph_service {
     struct model_routes *candidate;              /* waits until it is complete; NULL */
     uint64_t listener_revision, routes_revision; /* that the newest of them was made of */
     struct fault refused;                        /* why routes cannot be made of the newest; code 0: they can */
-    struct fault fault;                          /* why there are no routes, or no newer ones; code 0 */
-    char *host;                                  /* of requests that say none: what virtual hosts are chosen by */
-    char name[];                                 /* as it is called */
+    struct fault fault; /* why there are no routes, or no newer ones; code 0. MESH_ERR_AGAIN: what is awaited */
+    const struct graph_cluster *missing; /* in this walk: one that its routes lead to and that is not known yet */
+    char *host;                          /* of requests that say none: what virtual hosts are chosen by */
+    char name[];                         /* as it is called */
 };
 
 /* A cluster that a service leads to. */
