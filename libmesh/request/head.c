@@ -80,7 +80,8 @@ static bool is_replaced(const struct head *head, const char *name)
     return false;
 }
 
-static bool replaces_some(const struct head *head, const struct request_ask *ask)
+/* Without looking at the headers: most requests have none of these. */
+static bool may_replace(const struct head *head, const struct request_ask *ask)
 {
     const struct rewrite *rewrite = &head->rewrite;
 
@@ -88,12 +89,20 @@ static bool replaces_some(const struct head *head, const struct request_ask *ask
            (rewrite->is_made && (rewrite->path || rewrite->forwarded || rewrite->count[0]));
 }
 
+static bool replaces_one(const struct head *head)
+{
+    for (size_t i = 0; i < head->wanted.n_headers; i++)
+        if (is_replaced(head, head->wanted.headers[i].name))
+            return true;
+    return false;
+}
+
 static int32_t leave_out_replaced(struct head *head, const struct request_ask *ask)
 {
     const struct mesh_header *headers = head->wanted.headers;
     size_t n = head->wanted.n_headers;
 
-    if (n == 0 || head->wanted.n_extra == 0 || !replaces_some(head, ask))
+    if (!may_replace(head, ask) || !replaces_one(head))
         return 0;
     head->filtered = mem_array(n, sizeof *head->filtered);
     if (!head->filtered)
