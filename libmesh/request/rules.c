@@ -22,11 +22,9 @@ static uint64_t choose_idle(const struct policy *policy, const struct model_rout
     return routes && routes->idle_us != UINT64_MAX ? routes->idle_us : policy->stream_idle_ms * US_PER_MS;
 }
 
-struct rules rules_choose(const struct policy *policy, const struct model_routes *routes, const struct route *route,
-                          const struct deadline_asked *asked)
+static struct rules rules_of_route(const struct policy *policy, const struct model_routes *routes,
+                                   const struct route_rules *rules, const struct deadline_asked *asked)
 {
-    const struct route_rules *rules = route ? &route->rules : &no_rules;
-
     return (struct rules){
         .retry = rules->retry ? rules->retry : &policy->retry,
         .route = rules,
@@ -34,5 +32,19 @@ struct rules rules_choose(const struct policy *policy, const struct model_routes
         .hedges_late = policy->hedge.on_per_try_timeout || rules->hedge_on_per_try_timeout,
         .timeout_us = choose_timeout(policy, rules, asked),
         .idle_us = choose_idle(policy, routes, rules),
+    };
+}
+
+struct rules rules_choose(const struct policy *policy, const struct model_routes *routes, const struct route *route,
+                          const struct deadline_asked *asked)
+{
+    if (route)
+        return rules_of_route(policy, routes, &route->rules, asked);
+    return (struct rules){
+        .retry = &policy->retry,
+        .route = &no_rules,
+        .hedges_late = policy->hedge.on_per_try_timeout,
+        .timeout_us = policy->timeout_ms * US_PER_MS,
+        .idle_us = policy->stream_idle_ms * US_PER_MS,
     };
 }
