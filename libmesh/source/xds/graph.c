@@ -179,7 +179,7 @@ static bool renew_routes(struct graph_service *service, struct fault *why)
     const uint8_t *bytes = routes_bytes(service, &len, &revision);
 
     if (!bytes) {
-        if (resource_is_known(service->routes))
+        if (service->routes && resource_is_known(service->routes))
             blame(service->routes, why);
         return true;
     }

@@ -78,7 +78,7 @@ void graph_clear(struct graph *graph);
 void graph_reconfigure(struct graph *graph, const struct conf *conf, const struct policy_retry *retry);
 
 /* A service is called: `listener` is the resource's name, `host` that of requests that say none. NULL: out of memory. */
-struct graph_service *graph_want(struct graph *graph, const char *service, const char *listener, const char *host);
+struct graph_service *graph_want(struct graph *graph, const char *name, const char *listener, const char *host);
 struct graph_service *graph_find(const struct graph *graph, const char *service);
 void graph_forget(struct graph *graph, struct graph_service *service);
 /* When a request last went by its routes; 0: never. */

@@ -251,6 +251,8 @@ static void look_at_eds(struct graph_cluster *cluster)
 {
     const struct resource *eds = cluster->eds;
 
+    if (!eds)
+        return; /* follow() sees to it, which clang-tidy cannot see */
     if (eds->endpoints)
         take_endpoints(cluster, eds->endpoints);
     else if (resource_is_known(eds))

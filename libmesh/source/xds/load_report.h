@@ -17,9 +17,9 @@ void load_report_free(struct load_report *report); /* NULL is fine */
 struct load_report_cluster *load_report_cluster(struct load_report *report, const char *name, const char *eds_name,
                                                 uint64_t interval_us);
 /* Memory that is short is told by load_report_pack(). */
-void load_report_add_endpoint(struct load_report_cluster *cluster, const struct source_load_place *place,
+void load_report_add_endpoint(struct load_report_cluster *cluster, const struct source_load_place *at,
                               const char *address, const struct source_load_figures *figures);
-void load_report_add_place(struct load_report_cluster *cluster, const struct source_load_place *place,
+void load_report_add_place(struct load_report_cluster *cluster, const struct source_load_place *at,
                            const struct source_load_figures *figures);
 /* category NULL: without one. */
 void load_report_add_drops(struct load_report_cluster *cluster, const char *category, uint64_t n);
