@@ -62,12 +62,15 @@ static struct model_endpoints *expire(struct hold *hold)
 struct model_endpoints *hold_take(struct hold *hold, struct model_endpoints *news, uint64_t now_us, uint64_t hold_us,
                                   bool *is_new)
 {
-    enum hold_state before = hold->state;
+    enum hold_state before;
     struct model_endpoints *out;
 
     *is_new = false;
+    if (now_us >= hold_due_us(hold) && !expire(hold))
+        return NULL;
     if (news == hold->news)
-        return now_us >= hold_due_us(hold) ? expire(hold) : hold->out;
+        return hold->out;
+    before = hold->state;
     if (is_believed(hold, news, hold_us))
         return believe(hold, news);
     if (before == HOLD_LAST)

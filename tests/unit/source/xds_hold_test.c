@@ -116,6 +116,22 @@ static void test_emptied(void **state)
     end(&scene);
 }
 
+/* News that come when a hold is over are measured by what was believed by then. */
+static void test_news_after_the_time(void **state)
+{
+    struct scene scene = { 0 };
+
+    (void) state;
+    says(&scene, "abcdefgh", 0);
+    assert_string_equal(says(&scene, "ab", 10), "ab1(c)1(d)1(e)1(f)1(g)1(h)");
+    assert_string_equal(says(&scene, "a", 10 + HOLD_US), "a");
+    assert_false(scene.is_new);
+    assert_int_equal(hold_due_us(&scene.hold), UINT64_MAX);
+    says(&scene, "", 11 + HOLD_US);
+    assert_string_equal(says(&scene, "", 11 + 2 * HOLD_US), "(a)");
+    end(&scene);
+}
+
 static void test_endpoints_end_a_hold_at_once(void **state)
 {
     struct scene scene = { 0 };
@@ -162,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_first_answer_is_obeyed),
         cmocka_unit_test(test_small_changes_are_obeyed),
         cmocka_unit_test(test_emptied),
+        cmocka_unit_test(test_news_after_the_time),
         cmocka_unit_test(test_endpoints_end_a_hold_at_once),
         cmocka_unit_test(test_thinned),
         cmocka_unit_test(test_switched_off),
