@@ -108,27 +108,62 @@ done:
     return code;
 }
 
+/* What is said of a pattern is said of it as it was written, not of its plain form. */
+static int32_t make_code(const char *pattern, const char *plain, enum regex_use use, pcre2_code **out,
+                         struct fault *fault)
+{
+    size_t at = 0;
+    int error;
+
+    *out = compile(use == REGEX_TO_MATCH ? plain : pattern, use, &error, &at);
+    if (!*out && use == REGEX_TO_MATCH) {
+        int plain_error = error;
+
+        *out = compile(pattern, use, &error, &at);
+        if (*out) {
+            pcre2_code_free(*out);
+            *out = NULL;
+            error = plain_error;
+            at = 0;
+        }
+    }
+    return *out ? 0 : refuse_error(pattern, at, error, fault);
+}
+
+static int32_t make(const char *pattern, enum regex_use use, pcre2_code **out, struct fault *fault)
+{
+    struct buf plain = { 0 };
+    size_t at;
+    const char *wrong = regex_syntax_check(pattern, &plain, &at);
+    int32_t err;
+
+    *out = NULL;
+    if (wrong == regex_no_memory || !buf_append(&plain, "", 1))
+        err = fault_set(fault, MESH_ERR_NOMEM, "out of memory");
+    else if (wrong)
+        err = refuse(pattern, at, wrong, fault);
+    else
+        err = make_code(pattern, (const char *) buf_bytes(&plain), use, out, fault);
+    buf_free(&plain);
+    return err;
+}
+
 int32_t regex_new(const char *pattern, enum regex_use use, struct regex **out, struct fault *fault)
 {
     struct regex *regex;
-    const char *wrong;
-    size_t at = 0;
-    int error;
+    int32_t err;
 
     *out = NULL;
     if (strlen(pattern) > REGEX_MOST)
         return fault_set(fault, MESH_ERR_INVALID, "a regular expression of %zu bytes; at most %d are allowed",
                          strlen(pattern), REGEX_MOST);
-    wrong = regex_syntax_check(pattern, &at);
-    if (wrong)
-        return refuse(pattern, at, wrong, fault);
     regex = mem_zalloc(sizeof *regex);
     if (!regex)
         return fault_set(fault, MESH_ERR_NOMEM, "out of memory");
-    regex->code = compile(pattern, use, &error, &at);
-    if (!regex->code) {
+    err = make(pattern, use, &regex->code, fault);
+    if (err) {
         mem_free(regex);
-        return refuse_error(pattern, at, error, fault);
+        return err;
     }
     regex->refs = 1;
     regex->use = use;

@@ -15,6 +15,9 @@ struct scan {
     const char *at;
     const char *wrong;
     enum before before;
+    const char *one; /* what stands before, if it is one character or class, else NULL */
+    size_t one_len;
+    bool is_plus;   /* that was just repeated once or more */
     uint64_t times; /* how often what stands before is written out when repetitions in it are */
     size_t depth;
     uint64_t most_times[REGEX_NESTED_MOST + 1]; /* the same, the most of each open group */
@@ -28,9 +31,27 @@ static void refuse(struct scan *scan, const char *why)
 
 static void atom(struct scan *scan, size_t len)
 {
+    scan->one = scan->at;
+    scan->one_len = len;
     scan->at += len;
     scan->before = ATOM;
     scan->times = 1;
+}
+
+/* Its repetition is not that of one character as it is written. */
+static void whole(struct scan *scan, size_t len)
+{
+    atom(scan, len);
+    scan->one = NULL;
+}
+
+static void character(struct scan *scan)
+{
+    size_t len = 1;
+
+    while (((unsigned char) scan->at[len] & 0xc0) == 0x80) /* all of UTF-8's bytes */
+        len++;
+    atom(scan, len);
 }
 
 static bool is_digit(char c)
@@ -84,8 +105,8 @@ static size_t plain_escape_length(const char *at)
         return hex_length(at);
     if (c == 'p' || c == 'P')
         return property_length(at);
-    if (c == '0')
-        return 2;
+    if (c == '0') /* two more octal digits at most */
+        return 2 + (strspn(at + 2, "01234567") < 2 ? strspn(at + 2, "01234567") : 2);
     if (c && strchr("aftnrdDsSwW", c))
         return 2;
     return c > ' ' && c < 0x7f && !is_digit(c) && !is_letter(c) ? 2 : 0;
@@ -100,7 +121,7 @@ static void quoted(struct scan *scan)
     if (end == scan->at + 2 || len == 2)
         scan->at += len;
     else
-        atom(scan, len);
+        whole(scan, len);
 }
 
 static void escape(struct scan *scan)
@@ -160,7 +181,10 @@ static void class(struct scan *scan)
     if (scan->wrong)
         return;
     if (*scan->at == ']') {
-        atom(scan, 1);
+        size_t len = (size_t) (scan->at - begin) + 1;
+
+        scan->at = begin;
+        atom(scan, len);
         return;
     }
     scan->at = begin;
@@ -227,7 +251,7 @@ static void close_group(struct scan *scan)
         refuse(scan, "no group is open");
         return;
     }
-    atom(scan, 1);
+    whole(scan, 1);
     scan->times = scan->most_times[scan->depth--];
     if (scan->most_times[scan->depth] < scan->times)
         scan->most_times[scan->depth] = scan->times;
@@ -235,7 +259,7 @@ static void close_group(struct scan *scan)
 
 /* ---- repetitions ---- */
 
-static void repeat(struct scan *scan, size_t len, uint64_t times)
+static void repeat(struct scan *scan, size_t len, uint64_t times, bool is_plus)
 {
     if (scan->before == NOTHING) {
         refuse(scan, "there is nothing to repeat");
@@ -254,12 +278,13 @@ static void repeat(struct scan *scan, size_t len, uint64_t times)
         scan->most_times[scan->depth] = scan->times;
     scan->at += len;
     scan->before = REPEATED;
+    scan->is_plus = is_plus && scan->one;
 }
 
 static void repeat_or_lazy(struct scan *scan)
 {
     if (*scan->at != '?' || scan->before != REPEATED) {
-        repeat(scan, 1, 1);
+        repeat(scan, 1, 1, *scan->at == '+');
         return;
     }
     scan->at++;
@@ -292,7 +317,7 @@ static void brace(struct scan *scan)
     }
     if (!text_to_u64(at + 1, first, &from) || (second > 0 && !text_to_u64(at + 2 + first, second, &to)))
         from = UINT64_MAX;
-    repeat(scan, len + 1, from > to ? from : to);
+    repeat(scan, len + 1, from > to ? from : to, from == 1 && second == 0 && at[len - 1] == ',');
 }
 
 /* ---- all of it ---- */
@@ -325,16 +350,31 @@ static void next(struct scan *scan)
         scan->at++;
         break;
     default:
-        atom(scan, 1);
+        character(scan);
     }
 }
 
-const char *regex_syntax_check(const char *pattern, size_t *at)
+static bool put(const struct scan *scan, const char *from, struct buf *plain)
+{
+    if (!scan->is_plus)
+        return buf_append(plain, from, (size_t) (scan->at - from));
+    return buf_append(plain, scan->one, scan->one_len) && buf_append(plain, "*", 1);
+}
+
+const char regex_no_memory[] = "out of memory";
+
+const char *regex_syntax_check(const char *pattern, struct buf *plain, size_t *at)
 {
     struct scan scan = { .at = pattern, .most_times = { 1 } };
 
-    while (!scan.wrong && *scan.at)
+    while (!scan.wrong && *scan.at) {
+        const char *from = scan.at;
+
+        scan.is_plus = false;
         next(&scan);
+        if (!put(&scan, from, plain))
+            refuse(&scan, regex_no_memory);
+    }
     if (scan.depth > 0)
         refuse(&scan, "a group does not end");
     *at = (size_t) (scan.at - pattern);

@@ -228,6 +228,10 @@ static void harmful_patterns_are_decided(void **state)
         { "(a|aa)+", "a", "", 8000, true },
         { "(a|aa)+", "a", "b", 8000, false }, /* a part of it does match */
         { "((a|aa){2})*", "a", "", 8000, true },
+        { "(a+)+", "a", "", 8000, true },
+        { "(?:.+?|a{1,}){1,3}", "ab", "\n", 4000, false },
+        { "((\\D+?)*?_{0,2}?){1,3}", "\xc3\x9f", "", 4000, true },
+        { "(\\012+|[[:alpha:]\\]]+|\\x{e9}+|\xc3\xa9+|\\Qab\\E+)+", "a]\xc3\xa9\nabb", "", 1000, true },
         { "(x(a|aa)+)?", "xa", "", 4000, false },
         { "((a|aa)+(bb)?)?", "a", "b", 8000, false },
         { "(a*)*b", "a", "", 8000, false },
