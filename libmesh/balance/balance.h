@@ -134,6 +134,9 @@ struct balance_hint {
     struct balance_choice *choice; /* zeroed but for the candidates, filled by the pick; NULL: nobody wants to know */
 };
 
+/* Instead of the endpoint that a hash has chosen, another one if it has more than `percent` of its share of what is in flight. */
+size_t balance_bounded(const struct balance_view *view, size_t chosen, const struct balance_hint *hint,
+                       uint32_t percent);
 bool balance_was_tried(const struct balance_hint *hint, const struct balance_endpoint *endpoint);
 /* For policies: one more candidate of the choice, which may be NULL. */
 static inline void balance_note(struct balance_choice *choice, const struct balance_endpoint *endpoint, float score)
@@ -146,7 +149,9 @@ static inline void balance_note(struct balance_choice *choice, const struct bala
 struct balance_conf {
     uint64_t ring_min_size, ring_max_size;                         /* 1024, 8388608 */
     uint32_t load_blackout_ms, load_expiration_ms, load_update_ms; /* of weighted_round_robin: 10 s, 180 s, 1 s */
-    bool shuffle; /* of pick_first: each client has an order of its own */
+    uint32_t
+        hash_balance_percent; /* of ring_hash and maglev: of its share that an endpoint may have in flight; 0: any number */
+    bool shuffle;             /* of pick_first: each client has an order of its own */
 };
 
 struct balancer;

@@ -13,6 +13,7 @@ enum { ENTRIES = 65537, MOST_HASHES = 64 };
 
 struct maglev {
     struct balancer balancer;
+    uint32_t balance_percent;
     uint32_t *table; /* indices into the view; NULL: not prepared */
 };
 
@@ -20,10 +21,10 @@ static struct balancer *make(const struct balance_conf *conf)
 {
     struct maglev *self = mem_zalloc(sizeof *self);
 
-    (void) conf;
     if (!self)
         return NULL;
     self->balancer.ops = &balance_maglev;
+    self->balance_percent = conf->hash_balance_percent;
     return &self->balancer;
 }
 
@@ -142,7 +143,7 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
     at = self->table[hint->key % ENTRIES];
     for (uint64_t again = 1; again <= MOST_HASHES && balance_was_tried(hint, view->endpoints[at]); again++)
         at = self->table[(hint->key ^ (UINT64_MAX - again + 1)) % ENTRIES];
-    return at;
+    return self->balance_percent > 0 ? balance_bounded(view, at, hint, self->balance_percent) : at;
 }
 
 const struct balance_ops balance_maglev = { "maglev", true, make, prepare, pick, drop, NULL, false };

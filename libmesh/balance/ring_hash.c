@@ -30,6 +30,7 @@ struct ring {
 struct ring_hash {
     struct balancer balancer;
     uint64_t min_size, max_size;
+    uint32_t balance_percent;
     struct ring ring;
 };
 
@@ -40,6 +41,7 @@ static struct balancer *make(const struct balance_conf *conf)
     if (!self)
         return NULL;
     self->balancer.ops = &balance_ring_hash;
+    self->balance_percent = conf->hash_balance_percent;
     self->min_size = conf->ring_min_size ? conf->ring_min_size : STANDARD_MIN_SIZE;
     self->max_size = conf->ring_max_size ? conf->ring_max_size : STANDARD_MAX_SIZE;
     return &self->balancer;
@@ -242,6 +244,8 @@ static size_t pick(struct balancer *balancer, const struct balance_view *view, c
         if (at == first)
             break;
     }
+    if (self->balance_percent > 0)
+        return balance_bounded(view, ring->points[at].at, hint, self->balance_percent);
     return ring->points[at].at;
 }
 

@@ -21,6 +21,7 @@ struct balancer *cluster_make_balancer(const struct model_cluster *conf)
     const struct balance_conf balance = {
         .ring_min_size = policy->ring_min_size,
         .ring_max_size = policy->ring_max_size,
+        .hash_balance_percent = policy->hash_balance_percent,
         .load_blackout_ms = policy->load.blackout_ms,
         .load_expiration_ms = policy->load.expiration_ms,
         .load_update_ms = policy->load.update_ms,

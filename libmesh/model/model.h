@@ -253,6 +253,7 @@ struct policy {
     const char *balance; /* "adaptive", ... ; owned by the cluster's strings */
     struct policy_hash hash;
     uint64_t ring_min_size, ring_max_size; /* of ring_hash: points */
+    uint32_t hash_balance_percent;         /* of its share that an endpoint may have at once; 0: any number */
     struct policy_load load;               /* of weighted_round_robin */
     bool shuffle;                          /* of pick_first: each client has an order of its own */
     uint32_t subset_size;                  /* endpoints that one client uses; 0: by the cluster's size */

@@ -197,6 +197,7 @@ void building_fill_numbers(const struct building *b, struct policy *policy)
     policy->hash.on = hash_on(b);
     policy->ring_min_size = number(b, KEY_BALANCE_RING_MIN_SIZE);
     policy->ring_max_size = number(b, KEY_BALANCE_RING_MAX_SIZE);
+    policy->hash_balance_percent = number(b, KEY_BALANCE_HASH_BALANCE_PERCENT);
     policy->subset_size = number(b, KEY_BALANCE_SUBSET_SIZE);
     policy->slow_start_ms = number(b, KEY_BALANCE_SLOW_START_MS);
     policy->load.blackout_ms = number(b, KEY_BALANCE_LOAD_BLACKOUT_MS);

@@ -159,6 +159,9 @@ static const struct key table[KEY_COUNT] = {
         "Points on the ring of `ring_hash`, at least: the more, the more even."),
     NUMBER(BALANCE_RING_MAX_SIZE, POLICY, "balance.ring_max_size", "8388608", 1, 8388608, "points",
         "Points on the ring of `ring_hash`, at most."),
+    NUMBER(BALANCE_HASH_BALANCE_PERCENT, POLICY, "balance.hash_balance_percent", "0", 0, 1000000, "percent",
+        "`ring_hash`, `maglev`: an endpoint that has more requests at once than so many percent of its share leaves them to others "
+        "(Envoy's hash_balance_factor). 0: any number."),
     NUMBER(BALANCE_SUBSET_SIZE, POLICY, "balance.subset_size", "0", 0, 1000000, NULL,
         "Endpoints of a service that one client uses; `ring_hash` and `maglev` use all. 0: all up to 64, 80 of 100, 200 of 625 "
         "and of any more."),

@@ -6,7 +6,7 @@
 
 #include "source/conf.h"
 
-enum { RING_MOST = 8388608, MAGLEV_SIZE = 65537, MAGLEV_MOST = 5000011, CHOICES = 2 };
+enum { RING_MOST = 8388608, MAGLEV_SIZE = 65537, MAGLEV_MOST = 5000011, CHOICES = 2, HASH_BALANCE_LEAST = 100 };
 
 /* Whoever operates the client has the last word. */
 void cluster_balance_choose(struct cluster_reader *reader, const char *name)
@@ -56,12 +56,15 @@ int32_t cluster_balance_read_zone_aware(struct cluster_reader *reader, const Typ
     return err;
 }
 
-void cluster_balance_list_hashing(struct cluster_reader *reader, bool by_hostname, const Pb__UInt32Value *factor)
+int32_t cluster_balance_read_hashing(struct cluster_reader *reader, bool by_hostname, const Pb__UInt32Value *factor)
 {
+    uint32_t *percent = &reader->policy->hash_balance_percent;
+
     if (by_hostname)
         reading_ignored_at(&reader->reading, "use_hostname_for_hashing", "endpoints are hashed by their addresses");
-    if (factor && factor->value > 0)
-        reading_ignored_at(&reader->reading, "hash_balance_factor", "no load is too much for an endpoint of a hash");
+    if (!factor || factor->value == 0)
+        return 0;
+    return scalar_u32(&reader->reading, "hash_balance_factor", factor, HASH_BALANCE_LEAST, UINT32_MAX, percent);
 }
 
 /* ---- numbers of one policy, wherever they stand ---- */
@@ -226,8 +229,11 @@ static int32_t read_common(struct cluster_reader *reader, const Cluster__Cluster
     if (common->close_connections_on_host_set_change)
         reading_ignored_at(&reader->reading, "close_connections_on_host_set_change",
                            "connections of endpoints that stay are kept");
-    if (hashing && !reader->message->load_balancing_policy)
-        cluster_balance_list_hashing(reader, hashing->use_hostname_for_hashing, hashing->hash_balance_factor);
+    if (err || !hashing || reader->message->load_balancing_policy)
+        return err;
+    reading_enter(&reader->reading, "consistent_hashing_lb_config");
+    err = cluster_balance_read_hashing(reader, hashing->use_hostname_for_hashing, hashing->hash_balance_factor);
+    reading_leave(&reader->reading);
     return err;
 }
 

@@ -15,7 +15,7 @@ struct cluster_slow_start {
 };
 int32_t cluster_balance_read_slow_start(struct cluster_reader *reader, struct cluster_slow_start slow);
 int32_t cluster_balance_read_zone_aware(struct cluster_reader *reader, const Type__Percent *enabled);
-void cluster_balance_list_hashing(struct cluster_reader *reader, bool by_hostname, const Pb__UInt32Value *factor);
+int32_t cluster_balance_read_hashing(struct cluster_reader *reader, bool by_hostname, const Pb__UInt32Value *factor);
 
 /* Numbers of one policy each. */
 int32_t cluster_balance_read_choices(struct cluster_reader *reader, const Pb__UInt32Value *choices,

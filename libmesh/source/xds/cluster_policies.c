@@ -48,17 +48,12 @@ static int32_t read_locality(struct cluster_reader *reader, const LbCommon__Loca
 
 static int32_t read_hashing(struct cluster_reader *reader, const LbCommon__ConsistentHashingLbConfig *hashing)
 {
-    uint32_t factor = 0;
-    int32_t err = 0;
+    int32_t err;
 
     if (!hashing)
         return 0;
     reading_enter(&reader->reading, "consistent_hashing_lb_config");
-    if (hashing->hash_balance_factor && hashing->hash_balance_factor->value > 0)
-        err =
-            scalar_u32(&reader->reading, "hash_balance_factor", hashing->hash_balance_factor, 100, UINT32_MAX, &factor);
-    if (!err)
-        cluster_balance_list_hashing(reader, hashing->use_hostname_for_hashing, hashing->hash_balance_factor);
+    err = cluster_balance_read_hashing(reader, hashing->use_hostname_for_hashing, hashing->hash_balance_factor);
     reading_leave(&reader->reading);
     return err;
 }
@@ -101,7 +96,8 @@ static int32_t take_ring_hash(struct cluster_reader *reader, const ProtobufCMess
     cluster_balance_choose(reader, "ring_hash");
     if (config->locality_weighted_lb_config)
         reader->policy->spill.weighted = true;
-    cluster_balance_list_hashing(reader, config->use_hostname_for_hashing, config->hash_balance_factor);
+    if (!err)
+        err = cluster_balance_read_hashing(reader, config->use_hostname_for_hashing, config->hash_balance_factor);
     return err ? err : read_hashing(reader, config->consistent_hashing_lb_config);
 }
 

@@ -291,16 +291,89 @@ static void test_out_of_memory(void **state)
     mesh_test_each_allocation_fails(prepare_maglev);
 }
 
+/* ---- bounded loads ---- */
+
+static void begin_bounded(struct crowd *crowd, const char *policy, size_t n, const uint32_t *weights, uint32_t percent)
+{
+    crowd_begin(crowd, policy, n, weights);
+    crowd->balancer->ops->free(crowd->balancer);
+    crowd->balancer = balance_find(policy)->make(&(struct balance_conf){ .hash_balance_percent = percent });
+    assert_non_null(crowd->balancer);
+    crowd_view(crowd);
+}
+
+/* Attempts of one hash that all stay in flight: nobody gets more than its share and a bit. */
+static void test_one_hash_floods_nobody(void **state)
+{
+    static const uint32_t weights[] = { 1, 1, 2, 4 };
+
+    (void) state;
+    for (size_t p = 0; p < COUNT_OF(both); p++) {
+        struct crowd crowd;
+        unsigned sum = 0;
+
+        begin_bounded(&crowd, both[p], 4, weights, 125);
+        for (unsigned i = 1; i <= 800; i++) {
+            size_t at = pick_key(&crowd, 42);
+
+            crowd.endpoints[at].active++;
+            /* What it had before this one fits into its share of 125 % of all. */
+            assert_true(crowd.endpoints[at].active - 1 <= ceil(ceil(i * 1.25) * weights[at] / 8.0));
+        }
+        for (size_t i = 0; i < 4; i++)
+            sum += crowd.endpoints[i].active;
+        assert_int_equal(sum, 800);
+        assert_in_range(crowd.endpoints[3].active, 200, 501);
+        crowd_end(&crowd);
+    }
+}
+
+/* As long as nobody has too much, it is where the hash leads; what is too much goes to the same other one. */
+static void test_a_hash_keeps_its_places(void **state)
+{
+    (void) state;
+    for (size_t p = 0; p < COUNT_OF(both); p++) {
+        struct crowd plain, bounded;
+
+        crowd_begin(&plain, both[p], 10, NULL);
+        begin_bounded(&bounded, both[p], 10, NULL, 100);
+        for (uint64_t i = 0; i < 1000; i++) {
+            size_t home = pick_key(&plain, nth_key(i)), other;
+
+            assert_int_equal(pick_key(&bounded, nth_key(i)), home);
+            bounded.endpoints[home].active = 5;
+            other = pick_key(&bounded, nth_key(i));
+            assert_int_not_equal(other, home);
+            assert_int_equal(pick_key(&bounded, nth_key(i)), other);
+            bounded.endpoints[home].active = 0;
+        }
+        crowd_end(&plain);
+        crowd_end(&bounded);
+    }
+}
+
+/* Everybody has too much: whoever has the least of it. */
+static void test_all_have_too_much(void **state)
+{
+    struct crowd crowd;
+
+    (void) state;
+    begin_bounded(&crowd, "maglev", 3, NULL, 1); /* so little leaves no place for anybody */
+    for (size_t i = 0; i < 3; i++)
+        crowd.endpoints[i].active = 10 + (uint32_t) i;
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(pick_key(&crowd, nth_key(i)), 0);
+    crowd_end(&crowd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEAK_TEST(test_ring_is_as_defined),
-        LEAK_TEST(test_maglev_is_as_defined),
-        LEAK_TEST(test_shares_follow_weights),
-        LEAK_TEST(test_few_keys_move),
-        LEAK_TEST(test_retries),
-        LEAK_TEST(test_retry_walks_on),
-        LEAK_TEST(test_ring_sizes),
+        LEAK_TEST(test_one_hash_floods_nobody), LEAK_TEST(test_a_hash_keeps_its_places),
+        LEAK_TEST(test_all_have_too_much),      LEAK_TEST(test_ring_is_as_defined),
+        LEAK_TEST(test_maglev_is_as_defined),   LEAK_TEST(test_shares_follow_weights),
+        LEAK_TEST(test_few_keys_move),          LEAK_TEST(test_retries),
+        LEAK_TEST(test_retry_walks_on),         LEAK_TEST(test_ring_sizes),
         cmocka_unit_test(test_out_of_memory),
     };
 

@@ -256,6 +256,21 @@ static void numbers_of_balancing(void **state)
     assert_false(cluster->conf->policy.spill.zones);
     xds_cluster_unref(cluster);
 
+    cluster = accepted(EDS "load_balancing_policy { " POLICY(
+        "maglev.v3.Maglev", "consistent_hashing_lb_config { hash_balance_factor { value: 150 } }") " }");
+    assert_int_equal(ignored.n, 0);
+    assert_int_equal(cluster->conf->policy.hash_balance_percent, 150);
+    xds_cluster_unref(cluster);
+    cluster =
+        accepted(EDS "lb_policy: RING_HASH common_lb_config { consistent_hashing_lb_config { hash_balance_factor { "
+                     "value: 100 } } }");
+    assert_int_equal(cluster->conf->policy.hash_balance_percent, 100);
+    xds_cluster_unref(cluster);
+    refuses(
+        EDS
+        "lb_policy: RING_HASH common_lb_config { consistent_hashing_lb_config { hash_balance_factor { value: 99 } } }",
+        "common_lb_config.consistent_hashing_lb_config.hash_balance_factor: 99 is not from 100 to 4294967295");
+
     cluster =
         lists(EDS "lb_policy: LEAST_REQUEST least_request_lb_config { choice_count { value: 5 } slow_start_config { "
                   "slow_start_window { seconds: 30 } aggression { default_value: 2.0 } } }",
