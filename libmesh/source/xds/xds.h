@@ -65,7 +65,7 @@ bool xds_is_settled(const struct xds *xds);
 void xds_describe(const struct xds *xds, struct json_writer *w);
 
 /* Members "steps" and "endpoints" of the object that is open: what a service that is wanted leads to. `fault`: why it cannot be called. */
-void xds_describe_way(const struct xds *xds, const char *service, struct json_writer *w, struct fault *fault);
+void xds_describe_way(const struct xds *xds, const char *name, struct json_writer *w, struct fault *fault);
 /* A ClientStatusRequest; appends the ClientStatusResponse. MESH_ERR_INVALID, _PROTOCOL: the request; _NOMEM. */
 int32_t xds_write_csds(const struct xds *xds, const uint8_t *request, size_t len, struct buf *out, struct fault *fault);
 /* What stands in the resources, copied: to be written without holding up the loop. */
