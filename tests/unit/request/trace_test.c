@@ -241,6 +241,32 @@ static void a_crowd_is_not_recorded_unless_asked_for(void **state)
     assert_int_equal(traces.n, TRACE_RECENT + TRACE_SPARE);
 }
 
+static void the_way_by_a_route(void **state)
+{
+    static const struct trace_way way = { "host", "by-path", "blue", 3, 10 };
+    struct trace *first = begin_trace("/a");
+
+    (void) state;
+    trace_routed(first, &way);
+    trace_mirrored(first);
+    trace_treated(first, 250, "an injected fault");
+    trace_end(&traces, first, 0, "", 5000);
+    assert_non_null(strstr(written(first),
+                           "\"route\":{\"virtual_host\":\"host\",\"name\":\"by-path\",\"cluster\":\"blue\","
+                           "\"weight\":3,\"total_weight\":10,\"delay_us\":250,\"mirrored\":1,"
+                           "\"answered_by\":\"an injected fault\"}"));
+    for (int i = 0; i < 2 * TRACE_RECENT; i++) { /* records are used again: nothing of it is left */
+        struct trace *next = begin_trace("/b");
+
+        trace_treated(next, 7, "a redirect");
+        assert_non_null(strstr(written(next), "\"route\":null"));
+        trace_end(&traces, next, 0, "", 5000);
+    }
+    trace_routed(NULL, &way);
+    trace_treated(NULL, 0, NULL);
+    trace_mirrored(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_balancer_says, begin, end),
         cmocka_unit_test_setup_teardown(each_verdict_has_a_sentence, begin, end),
         cmocka_unit_test_setup_teardown(what_is_too_long_is_cut, begin, end),
+        cmocka_unit_test_setup_teardown(the_way_by_a_route, begin, end),
         cmocka_unit_test_setup_teardown(the_last_ones_are_kept, begin, end),
         cmocka_unit_test_setup_teardown(a_crowd_is_not_recorded_unless_asked_for, begin, end),
     };
