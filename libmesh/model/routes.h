@@ -166,6 +166,7 @@ struct route_rules {
     bool has_timeout, has_idle;
     uint64_t timeout_us;        /* whole request; 0: none */
     uint64_t idle_us;           /* silence of a stream; 0: any */
+    uint64_t stream_us;         /* a stream ends after so long, whatever it does; 0: any time */
     bool has_grpc_max;          /* a gRPC call's own timeout counts, up to ... */
     uint64_t grpc_max_us;       /* ... this; 0: whatever it is */
     struct policy_retry *retry; /* NULL: the cluster's; budget_* are never read from here */

@@ -329,6 +329,17 @@ static void on_no_memory(struct loop_timer *timer)
     request_end(CONTAINER_OF(timer, struct request, pause), MESH_ERR_NOMEM, "out of memory for the answer's headers");
 }
 
+/* The time that the call or the policy allows is over with the head; what a route allows a stream is not. */
+static void limit_stream(struct request *request)
+{
+    uint64_t limit_us = request->rules.stream_us;
+
+    if (limit_us == 0)
+        loop_timer_cancel(request->env->loop, &request->deadline);
+    else
+        loop_timer_set(request->env->loop, &request->deadline, request->began_us + request->dealt.delay_us + limit_us);
+}
+
 void request_attempt_head(struct request *request, bool end)
 {
     uint64_t idle_us;
@@ -350,7 +361,7 @@ void request_attempt_head(struct request *request, bool end)
     overload_hear_answer(request, outcome);
     if (outcome == ATTEMPT_ANSWERED)
         endpoint_heard(request->attempt.endpoint, request->heard_us - request->attempt.opened_us);
-    loop_timer_cancel(request->env->loop, &request->deadline);
+    limit_stream(request);
     loop_timer_cancel(request->env->loop, &request->pause);
     if (answer_change(request) != 0) {
         request_pause(request, on_no_memory, 0);

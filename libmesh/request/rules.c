@@ -4,13 +4,20 @@
 
 static const struct route_rules no_rules;
 
-static uint64_t choose_timeout(const struct policy *policy, const struct route_rules *route,
-                               const struct deadline_asked *asked)
+/* A gRPC call's own time, up to the most; DEADLINE_NONE: it does not count. */
+static uint64_t grpc_time(const struct route_rules *route, const struct deadline_asked *asked)
 {
     uint64_t asked_us = route->has_grpc_max ? deadline_grpc_us(asked) : DEADLINE_NONE;
 
-    if (asked_us != DEADLINE_NONE)
-        return route->grpc_max_us && route->grpc_max_us < asked_us ? route->grpc_max_us : asked_us;
+    if (asked_us == DEADLINE_NONE)
+        return DEADLINE_NONE;
+    return route->grpc_max_us && route->grpc_max_us < asked_us ? route->grpc_max_us : asked_us;
+}
+
+static uint64_t choose_timeout(const struct policy *policy, const struct route_rules *route, uint64_t grpc_us)
+{
+    if (grpc_us != DEADLINE_NONE)
+        return grpc_us;
     return route->has_timeout ? route->timeout_us : policy->timeout_ms * US_PER_MS;
 }
 
@@ -25,12 +32,15 @@ static uint64_t choose_idle(const struct policy *policy, const struct model_rout
 static struct rules rules_of_route(const struct policy *policy, const struct model_routes *routes,
                                    const struct route_rules *rules, const struct deadline_asked *asked)
 {
+    uint64_t grpc_us = grpc_time(rules, asked);
+
     return (struct rules){
         .retry = rules->retry ? rules->retry : &policy->retry,
         .route = rules,
         .is_obeyed = rules->retry != NULL,
         .hedges_late = policy->hedge.on_per_try_timeout || rules->hedge_on_per_try_timeout,
-        .timeout_us = choose_timeout(policy, rules, asked),
+        .timeout_us = choose_timeout(policy, rules, grpc_us),
+        .stream_us = grpc_us != DEADLINE_NONE ? grpc_us : rules->stream_us,
         .idle_us = choose_idle(policy, routes, rules),
     };
 }

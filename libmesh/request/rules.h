@@ -14,6 +14,7 @@ struct rules {
     bool hedges_late;                 /* an attempt whose own time is over goes on beside a hedge */
     uint64_t timeout_us;              /* of the whole, unless the call says so; 0: none */
     uint64_t idle_us;                 /* silence of a stream after its head; 0: any */
+    uint64_t stream_us;               /* all of a stream; 0: any time */
 };
 
 /* routes and route NULL: a configured service. `asked`: what its headers say about time. */

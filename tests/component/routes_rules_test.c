@@ -168,6 +168,30 @@ static void silence_of_a_stream_ends_it(void **state)
     shop_close(&shop);
 }
 
+/* The head comes at once, and the call's own time is over with it; then nothing comes. */
+static void a_stream_ends_when_its_route_wants_it(void **state)
+{
+    struct shop shop = shop_open(PAIRS("stream.idle_ms", "0"));
+    struct mesh_stream *stream;
+    struct ask ask = { 0 };
+    char body[4096];
+    size_t got;
+    int32_t err;
+
+    (void) state;
+    publish_rules(&shop, &(struct route_rules){ .stream_us = 200 * US_PER_MS });
+    shop_ask(&ask, "/hang", "a")->opts.timeout_ms = GUARD_MS;
+    MESH_OK(mesh_stream_open(shop.client, &ask.opts, NULL, 0, &stream));
+    mesh_stream_finish(stream);
+    do
+        err = mesh_stream_read(stream, body, sizeof body, &got);
+    while (err == 0 && got > 0);
+    assert_int_equal(err, MESH_ERR_TIMEOUT);
+    assert_int_equal(mesh_response_status(mesh_stream_response(stream)), 200);
+    mesh_stream_free(stream);
+    shop_close(&shop);
+}
+
 static void what_is_late_is_hedged(void **state)
 {
     struct h2_server *servers[2] = { h2_server_start(&(struct h2_server_conf){ .name = "one", .number = 1 }),
@@ -464,6 +488,7 @@ int main(void)
         cmocka_unit_test(the_route_says_how_long),
         cmocka_unit_test(silence_within_an_attempt_ends_it),
         cmocka_unit_test(silence_of_a_stream_ends_it),
+        cmocka_unit_test(a_stream_ends_when_its_route_wants_it),
         cmocka_unit_test(what_is_late_is_hedged),
         cmocka_unit_test(what_is_critical_has_limits_of_its_own),
         cmocka_unit_test(an_abort_is_an_answer_and_is_never_retried),

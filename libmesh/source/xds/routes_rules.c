@@ -50,6 +50,7 @@ static int32_t read_timeout(struct routes_reader *reader, const Route__RouteActi
     if (err)
         return err;
     rules->has_timeout = action->timeout || duration || (stream_us > 0 && stream_us < standard_timeout_us);
+    rules->stream_us = stream_us;
     rules->timeout_us = rules->has_timeout ? shorter(duration ? 0 : timeout_us, stream_us) : 0;
     return read_grpc_max(reader->reading, action, stream_us, rules);
 }

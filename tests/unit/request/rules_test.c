@@ -69,6 +69,7 @@ static uint64_t timeout_of(const struct route *route, struct deadline_asked aske
 static void a_call_of_grpc_says_its_own_time_up_to_the_most(void **state)
 {
     struct route route = { .rules = { .has_timeout = true, .timeout_us = 5, .has_grpc_max = true } };
+    struct deadline_asked asked;
 
     (void) state;
     assert_int_equal(timeout_of(&route, asks("application/grpc", "2S")), 2 * US_PER_S);
@@ -78,6 +79,11 @@ static void a_call_of_grpc_says_its_own_time_up_to_the_most(void **state)
     route.rules.grpc_max_us = US_PER_S;
     assert_int_equal(timeout_of(&route, asks("application/grpc", "2S")), US_PER_S);
     assert_int_equal(timeout_of(&route, asks("application/grpc", "20m")), 20 * US_PER_MS);
+    assert_int_equal(rules_choose(&policy, NULL, &route, &nothing_asked).stream_us, 0);
+    route.rules.stream_us = 7;
+    assert_int_equal(rules_choose(&policy, NULL, &route, &nothing_asked).stream_us, 7);
+    asked = asks("application/grpc", "20m");
+    assert_int_equal(rules_choose(&policy, NULL, &route, &asked).stream_us, 20 * US_PER_MS);
     route.rules.has_grpc_max = false;
     assert_int_equal(timeout_of(&route, asks("application/grpc", "2S")), 5);
 }

@@ -77,6 +77,7 @@ static void test_timeouts_are_combined_as_in_envoy(void **state)
         struct xds_listener *listener;
         struct model_routes *routes;
         const struct route_rules *rules;
+        int longest = times[i].has_duration && times[i].duration != NONE ? times[i].duration : times[i].listener;
 
         manager->common_http_protocol_options = xds_make(&core__http_protocol_options__descriptor);
         manager->common_http_protocol_options->max_stream_duration = seconds(times[i].listener);
@@ -84,6 +85,7 @@ static void test_timeouts_are_combined_as_in_envoy(void **state)
         routes = read_routes(make_times(i), listener);
         rules = &routes->hosts[0].routes[0].rules;
         if (rules->has_timeout != (times[i].expected != UNSET) || rules->has_grpc_max != (times[i].grpc != UNSET) ||
+            rules->stream_us != (uint64_t) longest * S ||
             (rules->has_timeout && rules->timeout_us != times[i].expected) ||
             (rules->has_grpc_max && rules->grpc_max_us != times[i].grpc))
             fail_msg("line %zu: timeout %d %llu, gRPC's %d %llu", i, rules->has_timeout,
