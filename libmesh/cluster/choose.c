@@ -46,6 +46,7 @@ bool cluster_build_view(struct cluster *cluster)
 
     if (made && zones_are_short(&cluster->all) && reach_further(cluster))
         made = zones_build(&cluster->all);
+    cluster->has_ghosts = cluster->has_ghosts && !made;
     cluster->n_usable = cluster->all.n_usable;
     cluster->views++;
     tell_panic(cluster, cluster->n_usable == 0 && cluster->n_endpoints > 0);
@@ -73,7 +74,7 @@ void cluster_on_sweep(struct loop_later *later)
 {
     struct cluster *cluster = CONTAINER_OF(later, struct cluster, sweep);
 
-    if (!cluster_build_view(cluster))
+    if (cluster->has_ghosts && !cluster_build_view(cluster))
         return;
     parts_trim(cluster);
     LIST_EACH_SAFE(link, next, &cluster->leaving) {

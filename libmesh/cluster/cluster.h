@@ -161,6 +161,7 @@ struct cluster {
     size_t n_parts;
     uint32_t views;  /* how often they changed */
     size_t n_usable; /* of all */
+    bool has_ghosts; /* views may have endpoints that were removed since */
     struct ramp ramp;
     struct recent *recent;   /* NULL: nobody has asked for it */
     uint64_t look_us;        /* when time alone changes something; 0: look at once */

@@ -202,6 +202,7 @@ bool endpoint_is_idle(const struct endpoint *endpoint)
 void endpoint_remove(struct endpoint *endpoint)
 {
     endpoint->removed = true;
+    endpoint->cluster->has_ghosts = true;
     endpoint->home = NULL;
     endpoint->labels = NULL;
     check_free(endpoint->check);
