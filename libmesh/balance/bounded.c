@@ -11,7 +11,7 @@ static uint32_t active_of(const struct balance_endpoint *endpoint)
 
 struct bound {
     const struct balance_view *view;
-    double slots;     /* of all, the attempt that is to be placed included */
+    uint64_t slots;   /* of all, the attempt that is to be placed included */
     uint64_t weights; /* of all */
 };
 
@@ -22,7 +22,7 @@ static struct bound bound_of(const struct balance_view *view, uint32_t percent)
 
     for (size_t i = 0; i < view->n; i++)
         active += active_of(view->endpoints[i]);
-    bound.slots = (double) (((active + 1) * percent + 99) / 100);
+    bound.slots = ((active + 1) * percent + 99) / 100;
     return bound;
 }
 
@@ -36,7 +36,7 @@ static uint64_t weight_at(const struct balance_view *view, size_t at)
 /* Attempts by places, of which each endpoint has one at least: more than 1 is too much. */
 static double load_of(const struct bound *bound, size_t at)
 {
-    double share = bound->slots * (double) weight_at(bound->view, at) / (double) bound->weights;
+    double share = (double) bound->slots * (double) weight_at(bound->view, at) / (double) bound->weights;
     double slots = (double) (uint64_t) share;
 
     slots += slots < share;

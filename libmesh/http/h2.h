@@ -108,15 +108,12 @@ struct h2_conn {
     struct h2_guard guard;
     struct h2_silence silence;
     struct h2_bucket cancels;
-    struct {
-        struct loop_timer timer;
-        bool is_asked, has_heard; /* a PING is out; something has come since then */
-    } alive;
-    struct loop_timer silence_timer, idle_timer, age_timer, linger_timer;
+    struct loop_timer silence_timer, idle_timer, age_timer, linger_timer, alive_timer;
     uint64_t idle_since_us;
-    size_t lingered; /* bytes thrown away */
-    bool is_shut;    /* our direction is */
-    char *peer_path; /* of a unix socket; base.peer points to it */
+    size_t lingered;          /* bytes thrown away */
+    bool is_shut;             /* our direction is */
+    bool is_asked, has_heard; /* h2_alive.c: a PING is out; something has come since then */
+    char *peer_path;          /* of a unix socket; base.peer points to it */
 };
 
 static inline struct h2_conn *h2_of(const struct http_conn *conn)

@@ -10,8 +10,8 @@ static void wait(struct h2_conn *conn)
 {
     uint64_t each_us = conn->base.conf.alive_us, more_us = each_us * JITTER_PERCENT / 100;
 
-    conn->alive.is_asked = false;
-    loop_timer_set(conn->base.loop, &conn->alive.timer,
+    conn->is_asked = false;
+    loop_timer_set(conn->base.loop, &conn->alive_timer,
                    loop_now_us(conn->base.loop) + each_us + rand_below(loop_rand(conn->base.loop), more_us + 1));
 }
 
@@ -21,20 +21,20 @@ static void ask(struct h2_conn *conn)
         wait(conn);
         return;
     }
-    conn->alive.is_asked = true;
-    conn->alive.has_heard = false;
-    loop_timer_set(conn->base.loop, &conn->alive.timer, loop_now_us(conn->base.loop) + conn->base.conf.alive_answer_us);
+    conn->is_asked = true;
+    conn->has_heard = false;
+    loop_timer_set(conn->base.loop, &conn->alive_timer, loop_now_us(conn->base.loop) + conn->base.conf.alive_answer_us);
 }
 
 static bool is_silent(const struct h2_conn *conn)
 {
-    return conn->alive.is_asked && !conn->alive.has_heard;
+    return conn->is_asked && !conn->has_heard;
 }
 
 /* What has come is read first: this process may have been the one that slept. */
 static void on_due(struct loop_timer *timer)
 {
-    struct h2_conn *conn = CONTAINER_OF(timer, struct h2_conn, alive.timer);
+    struct h2_conn *conn = CONTAINER_OF(timer, struct h2_conn, alive_timer);
 
     if (conn->state != H2_OPEN)
         return;
@@ -45,14 +45,14 @@ static void on_due(struct loop_timer *timer)
         h2_end(conn, MESH_ERR_RESET, H2_NO_GOAWAY, "did not answer a PING within %llu ms",
                (unsigned long long) (conn->base.conf.alive_answer_us / US_PER_MS));
     else if (conn->state == H2_OPEN)
-        conn->alive.is_asked ? wait(conn) : ask(conn);
+        conn->is_asked ? wait(conn) : ask(conn);
     h2_settle_later(conn);
     h2_leave(conn);
 }
 
 void h2_alive_begin(struct h2_conn *conn)
 {
-    conn->alive.timer.on_due = on_due;
+    conn->alive_timer.on_due = on_due;
     if (conn->base.conf.alive_us)
         wait(conn);
 }

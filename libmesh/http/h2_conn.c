@@ -63,7 +63,7 @@ static void cancel_timers(struct h2_conn *conn)
     loop_timer_cancel(conn->base.loop, &conn->idle_timer);
     loop_timer_cancel(conn->base.loop, &conn->age_timer);
     loop_timer_cancel(conn->base.loop, &conn->linger_timer);
-    loop_timer_cancel(conn->base.loop, &conn->alive.timer);
+    loop_timer_cancel(conn->base.loop, &conn->alive_timer);
 }
 
 static void close_socket(struct h2_conn *conn)

@@ -63,7 +63,7 @@ static void feed(struct h2_conn *conn, size_t len)
     ssize_t used;
 
     h2_silence_heard(&conn->silence, now);
-    conn->alive.has_heard = true;
+    conn->has_heard = true;
     conn->walked_id = 0;
     conn->walked = NULL;
     flood = h2_guard_read(&conn->guard, conn->in, len, now);
