@@ -116,12 +116,12 @@ void cluster_forget_tls(struct cluster *cluster, bool all)
 
 const char *endpoint_server_name(struct endpoint *endpoint)
 {
-    const char *name = endpoint_settings(endpoint)->tls.server_name;
+    const struct policy_tls *tls = &endpoint_settings(endpoint)->tls;
     char ip[ADDR_TEXT];
 
-    if (name)
-        return name;
-    if (endpoint->hostname[0])
+    if (tls->server_name)
+        return tls->server_name;
+    if (tls->by_endpoint && endpoint->hostname[0])
         return endpoint->hostname;
     if (!endpoint->greeted)
         endpoint->greeted = endpoint->addrs[0].family == ADDR_UNIX

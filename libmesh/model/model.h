@@ -269,7 +269,8 @@ struct model_pem {
 struct policy_tls {
     const char *ca, *cert, *key; /* files; NULL: none */
     struct model_pem *pem;       /* their content; NULL: not read */
-    const char *server_name;     /* NULL: the endpoint's host name, where it has one */
+    const char *server_name;     /* NULL: see `by_endpoint` */
+    bool by_endpoint;            /* the endpoint's host name is the peer's, where it has one; else no name is sent */
     bool insecure;
     bool any_name;            /* the peer may be any host; what its certificate must name stands in `names` */
     struct peer_names *names; /* one of which it has, too; NULL: none. A reference */

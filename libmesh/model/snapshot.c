@@ -113,7 +113,7 @@ void model_cluster_identify(struct model_cluster *cluster)
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         identity = mix_text(identity, texts[i]);
-    identity = mix(mix(identity, tls->any_name), peer_names_hash(tls->names));
+    identity = mix(mix(identity, (uint64_t) tls->any_name << 1 | tls->by_endpoint), peer_names_hash(tls->names));
     cluster->identity = tls->pem ? mix_pem(identity, tls->pem) : identity;
 }
 

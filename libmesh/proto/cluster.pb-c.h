@@ -368,7 +368,7 @@ struct  Cluster__Cluster
   Core__Metadata *metadata;
   Cluster__Cluster__CommonLbConfig *common_lb_config;
   /*
-   * listed: there are no statistics, and logs have the name
+   * shown; there are no statistics that it would name
    */
   char *alt_stat_name;
   Core__HttpProtocolOptions *common_http_protocol_options;

@@ -39,8 +39,11 @@ def serve(plane, backends, client):
         caller = client(who, control, **of_client)
         ports = list(backends(1, certificate=certificate, client_ca=client_ca).ports.values())
 
-        def change(**fields):
-            cluster = [r.cluster("one", **fields), r.endpoints("one", ports)]
+        def change(hostname="", **fields):
+            members = [r.endpoint(port) for port in ports]
+            for member in members:
+                member["endpoint"]["hostname"] = hostname
+            cluster = [r.cluster("one", **fields), r.endpoints("one", members)]
             control.set(caller.adapt([r.listener(USERS), r.routes(USERS, r.route("one")), *cluster]))
 
         return caller, change
@@ -82,6 +85,19 @@ def test_the_name_that_is_sent(serve, authority, who):
     change(**secured({"validation_context": validation}, sni="other.test", auto_sni_san_validation=True))
     eventually(lambda: [told["sni"] for told in caller.calls(1).told] == ["other.test"], "the other name is sent")
     change(**secured({"validation_context": validation}, sni="another.test", auto_sni_san_validation=True))
+    eventually(lambda: caller.calls(1).failures == {REFUSED[who]: 1}, "the name is verified")
+
+
+@pytest.mark.parametrize("who", ["envoy", "mesh"])
+def test_the_name_of_an_endpoint(serve, authority, who):
+    """It is sent where the control plane wants it, and never else."""
+    caller, change = serve(who, authority.issue("users", names="DNS:backend.test"))
+    common = {"validation_context": {"trusted_ca": {"filename": str(authority.certificate)}}}
+    change(hostname="backend.test", **secured(common))
+    eventually(lambda: [told["sni"] for told in caller.calls(1).told] == [""], "no name is sent")
+    change(hostname="backend.test", **secured(common, auto_host_sni=True, auto_sni_san_validation=True))
+    eventually(lambda: [told["sni"] for told in caller.calls(1).told] == ["backend.test"], "the endpoint's name is sent")
+    change(hostname="other.test", **secured(common, auto_host_sni=True, auto_sni_san_validation=True))
     eventually(lambda: caller.calls(1).failures == {REFUSED[who]: 1}, "the name is verified")
 
 

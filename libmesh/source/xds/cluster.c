@@ -132,8 +132,6 @@ static void list_connections(struct cluster_reader *reader)
                            "connections of an unhealthy endpoint end by themselves");
     if (message->ignore_health_on_host_removal)
         reading_ignored_at(reading, "ignore_health_on_host_removal", "endpoints that are removed always go");
-    if (message->alt_stat_name[0])
-        reading_ignored_at(reading, "alt_stat_name", "logs have the cluster's name");
 }
 
 static int32_t read_rest(struct cluster_reader *reader)

@@ -455,6 +455,7 @@ int32_t cluster_judge_tls(struct cluster_reader *reader)
 
     if (!reader->secure)
         return 0;
+    tls->by_endpoint = reader->names_endpoint || reader->out->kind == XDS_CLUSTER_DNS;
     if (!tls->server_name && !reader->names_endpoint)
         tls->server_name = only_host(reader->out);
     read_auto_sni(reader);

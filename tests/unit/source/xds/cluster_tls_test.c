@@ -81,6 +81,7 @@ static void whom_it_trusts(void **state)
         cluster = lists(text, cases[i].listed);
         assert_false(cluster->conf->tls.insecure);
         assert_int_equal(cluster->conf->tls.any_name, cases[i].any_name);
+        assert_int_equal(cluster->conf->tls.by_endpoint, strstr(cases[i].text, "auto_host_sni") != NULL);
         if (cases[i].server_name)
             assert_string_equal(cluster->conf->tls.server_name, cases[i].server_name);
         else
