@@ -9,7 +9,7 @@ static bool is_checked(const struct endpoint *endpoint)
 {
     char why[FAULT_TEXT];
 
-    return endpoint->spare || endpoint->cluster->conf->policy.health.kind == HEALTH_OFF ||
+    return endpoint->spare || endpoint->unchecked || endpoint->cluster->conf->policy.health.kind == HEALTH_OFF ||
            endpoint_health(endpoint, why) != HEALTH_UNKNOWN;
 }
 
@@ -17,6 +17,8 @@ static bool is_settled(struct endpoint *endpoint)
 {
     enum pool_health health;
 
+    if (endpoint->told_health != ENDPOINT_HEALTHY && endpoint->told_health != ENDPOINT_DEGRADED)
+        return true; /* nobody is to connect to it */
     if (endpoint_open_pool(endpoint, NULL) != 0)
         return true;
     health = pool_state(endpoint->pool).health;

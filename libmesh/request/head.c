@@ -124,7 +124,7 @@ int32_t head_make(struct head *head, const struct request *request)
     head->number[0] = '\0';
     head->wanted = (struct http_request){
         .method = ask->method,
-        .scheme = model_protocol_tls(request->conf->protocol) ? "https" : "http",
+        .scheme = model_protocol_tls(endpoint_settings(request->attempt.endpoint)->protocol) ? "https" : "http",
         .authority = request_authority(request),
         .path = ask->path,
         .headers = ask->headers,
