@@ -1,5 +1,6 @@
 """Programs that Debian does not have, installed or built once into build/tools; what cannot be had skips the tests that need it."""
 
+import functools
 import os
 import pathlib
 import shutil
@@ -31,6 +32,26 @@ def run(command, **options):
     return done.stdout.strip()
 
 
+def once(get):
+    """get() with what came of it remembered, the reason why it is not to be had too: nobody waits for that twice."""
+    known = {}
+
+    @functools.wraps(get)
+    def remembered(*arguments):
+        if arguments not in known:
+            try:
+                known[arguments] = get(*arguments), None
+            except Unavailable as why:
+                known[arguments] = None, why
+        result, why = known[arguments]
+        if why:
+            raise why
+        return result
+
+    return remembered
+
+
+@once
 def venv(name, *packages):
     """The folder of an environment of Python that has these packages."""
     folder = TOOLS / name
@@ -57,6 +78,7 @@ def go():
     return next(folder.glob("**/go/bin/go"), None) or folder / "bin" / "go"
 
 
+@once
 def go_program(source):
     """Path of the program of a folder with Go in it, built anew when a file there is newer."""
     target = TOOLS / source.name
