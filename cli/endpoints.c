@@ -156,6 +156,21 @@ static int show(const struct endpoints_values *values, json_t *described)
     return code;
 }
 
+/* The sentence comes with an explanation. */
+static int tell_failure(struct mesh_client *client, const char *service, int32_t err)
+{
+    char *text = NULL;
+    json_t *explained;
+    int code;
+
+    if (service)
+        mesh_client_explain(client, service, NULL, NULL, 1, &text);
+    explained = text ? parse_described(text) : NULL;
+    code = complain_error(err, text_at(json_object_get(explained, "error"), "detail"));
+    json_decref(explained);
+    return code;
+}
+
 static int describe(struct mesh_client *client, const struct endpoints_values *values, const char *service)
 {
     uint32_t timeout_ms = values->timeout_ms ? (uint32_t) values->timeout_ms : STANDARD_TIMEOUT_MS;
@@ -164,7 +179,7 @@ static int describe(struct mesh_client *client, const struct endpoints_values *v
     json_t *described;
 
     if (!text)
-        return complain_error(err, NULL);
+        return tell_failure(client, service, err);
     described = parse_described(text);
     return described ? show(values, described) : EXIT_MESH_FAILED;
 }

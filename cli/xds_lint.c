@@ -92,23 +92,15 @@ static bool tell_who_names(const json_t *described, const char *cluster, char *o
     return false;
 }
 
-static void judge_missing(json_t *findings, const json_t *described, const json_t *resource)
+static void judge_missing(json_t *findings, const json_t *described, const json_t *resource, const char *kind,
+                          const char *why)
 {
-    const char *type = text_at(resource, "type"), *name = text_at(resource, "name"), *why = detail_of(resource);
+    const char *type = text_at(resource, "type"), *name = text_at(resource, "name");
     char who[300] = "", detail[1024];
     bool named = strcmp(type, "cluster") == 0 && tell_who_names(described, name, who, sizeof who);
 
-    if (!*why)
-        why = "the control plane does not have it";
     snprintf(detail, sizeof detail, "%.700s%s%s", why, named ? "; " : "", who);
-    add_named(findings, "missing", type, name, detail, true);
-}
-
-/* Nothing has come while somebody could have been asked. */
-static void judge_unanswered(json_t *findings, const json_t *resource)
-{
-    add_named(findings, "unanswered", text_at(resource, "type"), text_at(resource, "name"),
-              "it was asked for, and nothing has come", true);
+    add_named(findings, kind, type, name, detail, true);
 }
 
 static void judge_refused(json_t *findings, const json_t *resource)
@@ -128,9 +120,10 @@ static void judge_resource(json_t *findings, const json_t *described, const json
     if (strcmp(state, "NACKED") == 0)
         judge_refused(findings, resource);
     else if (strcmp(state, "REQUESTED") == 0)
-        judge_unanswered(findings, resource);
+        judge_missing(findings, described, resource, "unanswered", "it was asked for, and nothing has come");
     else if (strcmp(state, "ACKED") != 0)
-        judge_missing(findings, described, resource);
+        judge_missing(findings, described, resource, "missing",
+                      *detail_of(resource) ? detail_of(resource) : "the control plane does not have it");
     if (is_set(resource, "deleted"))
         add_named(findings, "deleted", type, name,
                   "the control plane has it no more; it is kept while it works (xds.obey_deletes)", false);

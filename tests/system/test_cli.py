@@ -14,7 +14,7 @@ import pytest
 
 from servers.process import GUARD_S
 
-COMMANDS = ["request", "bench", "endpoints", "explain", "resolve", "config"]
+COMMANDS = ["request", "bench", "endpoints", "explain", "resolve", "config", "xds"]
 OK, FAILED, USAGE = 0, 1, 2
 
 
@@ -127,6 +127,9 @@ def test_version(run):
         (["resolve"], "needs TARGET"),
         (["endpoints", "a", "b"], "no further argument"),
         (["config", "a"], "no further argument"),
+        (["xds"], "needs status|dump|lint"),
+        (["xds", "lnit"], "did you mean lint?"),
+        (["xds", "--json", "lint"], "options stand behind the command"),
         (["explain"], "needs SERVICE"),
         (["explain", "--sned", "a"], "did you mean --send?"),
         (["request", "--timout", "1s", "a"], "did you mean --timeout?"),

@@ -7,7 +7,7 @@ import pytest
 
 from servers import plane as planes
 from servers import tools
-from servers.plane import Backends, Plane
+from servers.plane import Backends, Plane, answer
 from servers.process import GUARD_S, eventually
 from xds import clients
 from xds import resources as r
@@ -245,12 +245,16 @@ def test_what_is_not_honoured_is_said_once(run_json, control, back):
 
 
 def test_what_does_not_exist(run_json, control, back):
-    """With delta a control plane says at once that there is no such resource."""
-    split = r.routes("users", r.route({"users": 1, "gone": 1}))
+    """The control plane says so, with delta: in the other protocol a client only can wait for long."""
     listener, _, cluster, endpoints = r.service("users", list(back.ports.values()))
-    control.set([listener, split, cluster, endpoints])
+    split = r.routes("users", r.route({"users": 1, "gone": 1}))
+    control.behave(manual=True)
+    control.can(
+        answer("Listener", [listener]), answer("RouteConfiguration", [split]),
+        answer("Cluster", [cluster], removed=["gone"]), answer("ClusterLoadAssignment", [endpoints]),
+    )  # fmt: skip
     text = json.dumps(clients.bootstrap(control, features=["mesh.delta"]))
-    told = findings(run_json, "users", "--timeout", "20s", bootstrap=text)
+    told = findings(run_json, "users", bootstrap=text)
     (missing,) = [one for one in told if one["kind"] == "missing"]
     assert missing["what"] == 'cluster "gone"'
     assert 'the routes of service "users" lead to it' in missing["detail"]
@@ -320,6 +324,64 @@ def test_resolve_tells_what_is_missing(run_json, control):
     code, told = run_json("resolve", "xds:///users", "--timeout", "300ms")
     assert code == FAILED
     assert told["steps"][0]["result"] == "REQUESTED" and told["error"] == "MESH_ERR_TIMEOUT"
+
+
+# ---- a program that runs for long ----
+
+
+@pytest.fixture
+def caller(client, control, back):
+    """It has called the service, which has three endpoints."""
+    control.set(r.service("users", list(back.ports.values())))
+    made = client("mesh", control)
+    assert made.calls(3).ok == 3
+    return made
+
+
+def shown(caller, look):
+    """What look() finds in the status, as soon as it finds something."""
+    return eventually(lambda: look(caller.show("xds")), "the status")
+
+
+def resource(status, kind):
+    return by(status["resources"], "type", kind)
+
+
+def test_what_is_refused_stays_beside_what_is_used(caller, control, back):
+    port = back.ports["b0"]
+    control.set(r.service("users", [port, port]))
+    refused = shown(caller, lambda s: resource(s, "endpoints") if resource(s, "endpoints")["state"] == "NACKED" else None)
+    assert (refused["version"], refused["error"]["version"]) == ("1", "2")
+    assert str(port) in refused["error"]["detail"]
+    types = caller.show("xds")["control_planes"][0]["types"]
+    assert by(types, "type", "endpoints")["refused"] >= 1 and str(port) in by(types, "type", "endpoints")["error"]
+    assert caller.calls(10).ok == 10
+
+
+def test_a_hold_is_shown(caller, control, back):
+    listener, routes, cluster, _ = r.service("users", [])
+    control.set([listener, routes, cluster, r.endpoints("users", [back.ports["b0"]])])
+    hold = shown(caller, lambda s: s["clusters"][0]["hold"])
+    assert (hold["named"], hold["before"]) == (1, 3) and hold["state"].startswith("thinned") and hold["until"]
+    held = {one["address"] for one in caller.show("endpoints")["endpoints"] if one["held"]}
+    assert held == {f"127.0.0.1:{back.ports[name]}" for name in ("b1", "b2")}
+
+
+def test_what_is_deleted_is_marked(caller, control):
+    control.set([])
+    marked = shown(caller, lambda s: resource(s, "listener") if resource(s, "listener").get("deleted") else None)
+    assert marked["state"] == "ACKED" and marked["version"] == "1"
+    assert caller.show("xds")["services"][0]["is_published"]
+
+
+def test_a_control_plane_that_dies_and_comes_back(caller, control):
+    control.kill()
+    plane = shown(caller, lambda s: s["control_planes"][0] if s["control_planes"][0]["last_error"] else None)
+    assert plane["state"] != "connected" and plane["streams"] == 0 and plane["address"] is None
+    assert resource(caller.show("xds"), "cluster")["state"] == "ACKED"
+    control.start()
+    plane = shown(caller, lambda s: s["control_planes"][0] if s["control_planes"][0]["streams"] else None)
+    assert plane["state"] == "connected" and plane["last_error"] and plane["connections"] == 2
 
 
 # ---- from the disk ----

@@ -230,6 +230,13 @@ static bool ads_waits(const struct xds *xds, const struct ads *ads)
     return false;
 }
 
+static bool service_waits(const struct graph_service *service)
+{
+    int32_t err = service->fault.code;
+
+    return err == MESH_ERR_AGAIN || (err == 0 && (!service->published || service->candidate));
+}
+
 bool xds_is_settled(const struct xds *xds)
 {
     const struct graph_service *service;
@@ -240,7 +247,7 @@ bool xds_is_settled(const struct xds *xds)
     if (xds->is_dirty)
         return false;
     while ((service = map_next(&xds->graph.services, &at)))
-        if (service->fault.code == 0 && (!service->published || service->candidate))
+        if (service_waits(service))
             return false;
     for (size_t i = 0; i < xds->n_ads; i++)
         if (ads_waits(xds, &xds->ads[i]))

@@ -2,13 +2,15 @@
 /* Calls as told on stdin, one JSON object a line; a line of JSON comes back for each. The same words as xds/grpc_calls.py takes:
  *
  *   {"target": "users"}                          the service of the next calls
- *   {"calls": 100, "path": "/a/b", "metadata": [["k", "v"]], "timeout": 5, "parallel": 1} */
+ *   {"calls": 100, "path": "/a/b", "metadata": [["k", "v"]], "timeout": 5, "parallel": 1}
+ *   {"show": "xds"}, {"show": "endpoints"}       what the client knows of its control planes, and of the service's endpoints */
 #include <mesh/mesh.h>
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_HEADERS = 32, MOST_LINE = 1 << 16, MOST_EVENTS = 64 };
 
@@ -94,6 +96,29 @@ static json_t *call(struct mesh_client *client, struct mesh_queue *queue, const 
     return outcomes;
 }
 
+/* As it stands, without waiting for anything. */
+static json_t *show(struct mesh_client *client, const char *service, const char *what)
+{
+    char *text = NULL;
+    int32_t err = strcmp(what, "xds") == 0 ? mesh_client_xds(client, 0, 0, &text)
+                                           : mesh_client_describe(client, service, 0, 0, &text);
+    json_t *shown = text ? json_loads(text, 0, NULL) : NULL;
+
+    if (!shown)
+        die(what, mesh_strerror(err));
+    mesh_string_free(text);
+    return shown;
+}
+
+static json_t *answer_to(struct mesh_client *client, struct mesh_queue *queue, const char *service, json_t *line)
+{
+    const char *what = json_string_value(json_object_get(line, "show"));
+
+    if (json_object_get(line, "target"))
+        return json_object();
+    return what ? show(client, service, what) : call(client, queue, service, line);
+}
+
 int main(void)
 {
     static char text[MOST_LINE];
@@ -109,7 +134,7 @@ int main(void)
     while (fgets(text, sizeof text, stdin)) {
         json_t *line = json_loads(text, 0, NULL);
         json_t *given = json_object_get(line, "target");
-        json_t *answer = given ? json_object() : call(client, queue, json_string_value(target), line);
+        json_t *answer = answer_to(client, queue, json_string_value(target), line);
 
         if (given) {
             json_decref(target);

@@ -144,6 +144,10 @@ class MeshClient(Caller):
         configuration = {"MESH_LOG": self.events, "MESH_LOG_LEVEL": "debug", "MESH_LOG_FORMAT": "json", **(variables or {})}
         super().__init__(rig.folder, [rig.program("calls")], rig.environment(GRPC_XDS_BOOTSTRAP=given, **configuration))
 
+    def show(self, what):
+        """"xds": what it has of its control planes; "endpoints": of the service."""
+        return self.ask({"show": what})
+
     @staticmethod
     def needs():
         """Nothing but the build."""
