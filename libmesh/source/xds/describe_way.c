@@ -188,14 +188,16 @@ static size_t write_all_endpoints(struct way *way, const struct model_routes *ro
 
 static void judge(const struct graph_service *service, size_t n_endpoints, struct fault *fault)
 {
-    if (service->fault.code)
+    if (service->fault.code) {
         *fault = service->fault;
-    if (fault->code == MESH_ERR_AGAIN)
-        fault->code = MESH_ERR_TIMEOUT;
-    else if (!fault->code && !service->published)
+        if (fault->code == MESH_ERR_AGAIN)
+            fault->code = MESH_ERR_TIMEOUT;
+        return;
+    }
+    if (!service->published)
         fault_set(fault, MESH_ERR_TIMEOUT, "service \"%.100s\": not everything that it leads to has come in time",
                   service->name);
-    else if (!fault->code && service->published->n_clusters > 0 && n_endpoints == 0)
+    else if (service->published->n_clusters > 0 && n_endpoints == 0)
         fault_set(fault, MESH_ERR_NO_HEALTHY, "service \"%.100s\": its clusters have no endpoint", service->name);
 }
 
