@@ -461,6 +461,7 @@ int main(void)
     measure_limits();
     measure_records();
     measure_routes();
+    measure_assignments();
     printf("}\n");
     return 0;
 }

@@ -8,5 +8,7 @@
 void need(bool good, const char *what);
 /* Prints ", \"routes\": [...]": what finding a route costs. */
 void measure_routes(void);
+/* Prints ", \"assignments\": [...]": a million endpoints of a control plane are read. */
+void measure_assignments(void);
 
 #endif

@@ -124,3 +124,7 @@ def print_micro(micro):
     for swap in micro["swaps"]:
         print(f"  {swap['endpoints']:,} endpoints: {swap['bytes_per_endpoint']:.0f} bytes each; the first set taken up in "
               f"{swap['first_ms']:.1f} ms, a change of 1 % in {swap['swap_ms']:.1f} ms")
+    for read in micro["assignments"]:
+        labels = f"with one of {read['labels']} labels" if read["labels"] else "without labels"
+        print(f"  {read['endpoints']:,} endpoints of a control plane, {labels}: read in {read['read_ms']:.0f} ms, "
+              f"{read['longest_step_ms']:.1f} ms at a time; {read['bytes_per_endpoint']:.0f} bytes each")
