@@ -55,6 +55,7 @@ int32_t cluster_new(const struct cluster_env *env, const struct model_entry *ent
     admission_open(cluster);
     cluster->by_key = balance_of(entry->cluster)->by_key;
     cluster->by_load = balance_of(entry->cluster)->by_load;
+    cluster->by_hostname = entry->cluster->policy.hash.by_hostname;
     cluster->rebuild.run = cluster_on_rebuild;
     cluster->sweep.run = cluster_on_sweep;
     shared->limits.max_connections = entry->cluster->policy.breaker.max_connections;
@@ -136,13 +137,15 @@ int32_t cluster_update(struct cluster *cluster, const struct model_entry *entry)
 {
     bool new_conf = entry->cluster != cluster->conf;
     bool replace = new_conf && !cluster_same_transport(entry->cluster, cluster->conf);
+    bool renames = entry->cluster->policy.hash.by_hostname != cluster->by_hostname;
     int32_t err = 0;
 
     if (new_conf)
         err = admission_prepare(cluster->shared, &entry->cluster->policy);
     if (err)
         return err;
-    if (replace || entry->endpoints != cluster->set)
+    cluster->by_hostname = entry->cluster->policy.hash.by_hostname;
+    if (replace || renames || entry->endpoints != cluster->set)
         err = cluster_take_set(cluster, entry->endpoints, replace);
     if (err)
         return err;

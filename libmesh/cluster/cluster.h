@@ -168,6 +168,7 @@ struct cluster {
     uint32_t isolation_seen; /* the version that its endpoints know of */
     bool by_key;             /* its balancing policy goes by the hint's key */
     bool by_load;            /* ... by what endpoints report */
+    bool by_hostname;        /* hashing knows endpoints by their host names */
     struct list tls;         /* struct cluster_tls (transport.c) */
     struct admission_gate gate;
     struct list waiters;

@@ -27,10 +27,17 @@ static size_t path_size(const struct addr *addr)
     return addr->family == ADDR_UNIX ? strlen(addr->path) + 1 : 0;
 }
 
-/* What its figures are found by: its address; where it has another name for hashing, or comes from another cluster, with that. */
-static bool write_key(struct buf *key, const struct model_endpoints *set, const struct model_endpoint *model)
+/* "": its address. */
+static const char *hash_key_of(const struct cluster *cluster, const struct model_rare *rare)
 {
-    const char *hash_key = model_endpoint_rare(set, model)->hash_key;
+    return rare->hash_key[0] || !cluster->by_hostname ? rare->hash_key : rare->hostname;
+}
+
+/* What its figures are found by: its address; where it has another name for hashing, or comes from another cluster, with that. */
+static bool write_key(const struct cluster *cluster, struct buf *key, const struct model_endpoints *set,
+                      const struct model_endpoint *model)
+{
+    const char *hash_key = hash_key_of(cluster, model_endpoint_rare(set, model));
     const struct model_cluster *origin = model_endpoint_origin(set, model);
     char address[ADDR_TEXT];
     bool written = buf_append_text(key, addr_format(&model->addr, address)) && buf_append(key, "", 1);
@@ -50,7 +57,7 @@ static struct endpoint_stats *stats_of(struct cluster *cluster, const struct mod
     uint8_t room[512];
 
     buf_lend(&key, room, sizeof room);
-    if (write_key(&key, set, model))
+    if (write_key(cluster, &key, set, model))
         stats = cluster_stats_get(cluster->shared, (const char *) buf_bytes(&key), buf_len(&key));
     buf_free(&key);
     return stats;
@@ -115,6 +122,7 @@ static bool is_of_origin(const struct endpoint *endpoint, const struct model_clu
 bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model)
 {
     const struct model_rare *rare = model_endpoint_rare(set, model);
+    const char *hash_key = hash_key_of(endpoint->cluster, rare);
 
     return addr_equal(&endpoint->addrs[0], &model->addr) &&
            (endpoint->n_addrs == 1 ? rare->alternative.family == ADDR_NONE
@@ -122,7 +130,7 @@ bool endpoint_is(const struct endpoint *endpoint, const struct model_endpoints *
            is_of_origin(endpoint, model_endpoint_origin(set, model)) &&
            strcmp(endpoint->zone, model_endpoint_locality(set, model)->label) == 0 &&
            strcmp(endpoint->hostname, rare->hostname) == 0 &&
-           strcmp(endpoint->stats->balance.hash_key, rare->hash_key[0] ? rare->hash_key : endpoint->address) == 0;
+           strcmp(endpoint->stats->balance.hash_key, hash_key[0] ? hash_key : endpoint->address) == 0;
 }
 
 void endpoint_adopt(struct endpoint *endpoint, const struct model_endpoints *set, const struct model_endpoint *model)

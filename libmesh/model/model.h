@@ -114,6 +114,7 @@ enum policy_hash_on {
 struct policy_hash {
     enum policy_hash_on on;
     const char *header; /* of HASH_ON_HEADER; owned by the cluster's strings */
+    bool by_hostname;   /* endpoints are known by their host names, where they have one and no hash_key */
 };
 
 /* A second attempt beside the first. */

@@ -60,8 +60,7 @@ int32_t cluster_balance_read_hashing(struct cluster_reader *reader, bool by_host
 {
     uint32_t *percent = &reader->policy->hash_balance_percent;
 
-    if (by_hostname)
-        reading_ignored_at(&reader->reading, "use_hostname_for_hashing", "endpoints are hashed by their addresses");
+    reader->policy->hash.by_hostname |= by_hostname;
     if (!factor || factor->value == 0)
         return 0;
     return scalar_u32(&reader->reading, "hash_balance_factor", factor, HASH_BALANCE_LEAST, UINT32_MAX, percent);

@@ -257,9 +257,11 @@ static void numbers_of_balancing(void **state)
     xds_cluster_unref(cluster);
 
     cluster = accepted(EDS "load_balancing_policy { " POLICY(
-        "maglev.v3.Maglev", "consistent_hashing_lb_config { hash_balance_factor { value: 150 } }") " }");
+        "maglev.v3.Maglev",
+        "consistent_hashing_lb_config { use_hostname_for_hashing: true hash_balance_factor { value: 150 } }") " }");
     assert_int_equal(ignored.n, 0);
     assert_int_equal(cluster->conf->policy.hash_balance_percent, 150);
+    assert_true(cluster->conf->policy.hash.by_hostname);
     xds_cluster_unref(cluster);
     cluster =
         accepted(EDS "lb_policy: RING_HASH common_lb_config { consistent_hashing_lb_config { hash_balance_factor { "
