@@ -58,7 +58,8 @@ MESH_API void mesh_client_free(struct mesh_client *client);
 
 /**
  * What the client knows about a service, as one JSON object: the service resolved, its cluster's endpoints with zone,
- * state and reason, health, source, connections, requests in flight and latency (docs/explain.md).
+ * state and reason, health, source, connections, requests in flight and latency (docs/explain.md). Of a control plane's
+ * service it is the cluster that GET / goes to; others that its routes lead to are in "other_clusters".
  *
  * @param client   borrowed; NULL: the process's own.
  * @param service  name or target URI, borrowed; NULL: all services that are configured or were used.
@@ -72,13 +73,14 @@ MESH_API int32_t mesh_client_describe(struct mesh_client *client, const char *se
                                       uint32_t timeout_ms, char **out);
 
 /**
- * Look a target up in the DNS and tell each step, as one JSON object.
+ * Look a target up in the DNS, or a control plane's service by all that it leads to, and tell each step, as one JSON object.
  *
  * @param client   borrowed; NULL: the process's own.
  * @param target   a target URI or a name, borrowed.
  * @param timeout_ms  how long to wait, milliseconds.
  * @param out      JSON text, owned by the caller (mesh_string_free()); also set when the name was not resolved.
- * @return 0, MESH_ERR_INVALID, MESH_ERR_DNS, MESH_ERR_TIMEOUT, MESH_ERR_CLOSING, MESH_ERR_NOMEM, MESH_ERR_IO.
+ * @return 0, MESH_ERR_INVALID, MESH_ERR_DNS, MESH_ERR_TIMEOUT, MESH_ERR_CLOSING, MESH_ERR_NOMEM, MESH_ERR_IO; of a control
+ *         plane's service also MESH_ERR_NO_ROUTE, MESH_ERR_NO_HEALTHY, MESH_ERR_CONNECT and what else keeps it away.
  * Threads: any; waits. Since 0.1.
  */
 MESH_API int32_t mesh_client_resolve(struct mesh_client *client, const char *target, uint32_t timeout_ms, char **out);
