@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "source/file_read.h"
 #include "source/xds/wire.h"
@@ -84,8 +85,12 @@ static int32_t take(struct reading *reading, const void *bytes, size_t len, size
 static int32_t take_file(struct reading *reading, const char *path, size_t most, struct buf *out)
 {
     struct buf text = { 0 };
-    int32_t err = file_read("file", path, LARGEST_FILE, &text, reading->fault);
+    struct stat info;
+    int32_t err;
 
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return reading_wrong(reading, "file %.100s is no regular file", path); /* a pipe would hold up the loop */
+    err = file_read("file", path, LARGEST_FILE, &text, reading->fault);
     if (!err)
         err = take(reading, buf_bytes(&text), buf_len(&text) - 1, most, out);
     else if (err != MESH_ERR_NOMEM)

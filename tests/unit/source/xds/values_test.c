@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "source/xds/values.h"
@@ -138,6 +139,27 @@ static void test_data_comes_from_a_file(void **state)
     buf_free(&out);
 }
 
+/* Opening a pipe that nobody writes to would never end. */
+static void test_pipes_are_not_read(void **state)
+{
+    char folder[] = "/tmp/mesh-values-XXXXXX", path[64];
+    Core__DataSource source = CORE__DATA_SOURCE__INIT;
+    struct fault fault = { 0 };
+    struct reading reading = { .fault = &fault };
+    struct buf out = { 0 };
+
+    (void) state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    source.specifier_case = CORE__DATA_SOURCE__SPECIFIER_FILENAME;
+    source.filename = path;
+    MESH_ERR(MESH_ERR_INVALID, values_data(&reading, &source, 5, &out));
+    assert_non_null(strstr(fault.text, "is no regular file"));
+    unlink(path);
+    rmdir(folder);
+}
+
 static void test_data_comes_from_a_variable(void **state)
 {
     Core__DataSource source = CORE__DATA_SOURCE__INIT;
@@ -162,9 +184,9 @@ static void test_data_comes_from_a_variable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEAK_TEST(test_scalars_are_json),           LEAK_TEST(test_members_are_sorted),
-        LEAK_TEST(test_fractions_are_bounded),      LEAK_TEST(test_data_comes_from_a_file),
-        LEAK_TEST(test_data_comes_from_a_variable),
+        LEAK_TEST(test_scalars_are_json),      LEAK_TEST(test_members_are_sorted),
+        LEAK_TEST(test_fractions_are_bounded), LEAK_TEST(test_data_comes_from_a_file),
+        LEAK_TEST(test_pipes_are_not_read),    LEAK_TEST(test_data_comes_from_a_variable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
