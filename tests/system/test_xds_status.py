@@ -134,6 +134,44 @@ def test_status_for_people(run, control, back):
     assert ["route", "configuration", "users", "ACKED", "1"] in [line[:5] for line in lines]
 
 
+def test_clusters_of_each_kind(run_json, plane, back):
+    control = plane(mode="filtered")
+    text = json.dumps(clients.bootstrap(control))
+    ports = list(back.ports.values())
+
+    def other(name, kind, host):
+        where = {"cluster_name": name, "endpoints": [{"lb_endpoints": [r.endpoint(ports[1], host=host)]}]}
+        made = {**r.cluster(name), "type": kind, "load_assignment": where}
+        del made["eds_cluster_config"]
+        return made
+
+    control.set(
+        [
+            r.listener("users"),
+            r.routes("users", r.route({"both": 1, "named": 1})),
+            r.aggregate("both", "one", "fixed"),
+            r.cluster("one"),
+            r.endpoints("one", ports[:1]),
+            other("fixed", "STATIC", "127.0.0.1"),
+            other("named", "STRICT_DNS", "localhost"),
+        ]
+    )
+    code, status = run_json("xds", "status", "users", bootstrap=text)
+    assert code == OK
+    assert {one["cluster"]: (one["kind"], one["members"], one["endpoints"]) for one in status["clusters"]} == {
+        "both": ("aggregate", ["one", "fixed"], 2),
+        "fixed": ("static", [], 1),
+        "named": ("dns", [], 1),
+        "one": ("eds", [], 1),
+    }
+    _, way = run_json("resolve", "xds:///users", bootstrap=text)
+    steps = {step["query"]: step["records"] for step in way["steps"]}
+    assert steps["cluster both"] == ["cluster one", "cluster fixed"]
+    assert steps["cluster named"] == [f"host localhost:{ports[1]}"]
+    assert steps["cluster fixed"] == ["endpoints of its own"]
+    assert [one["cluster"] for one in way["endpoints"]] == ["both", "both", "named"]
+
+
 def test_services_of_the_configuration_are_asked_for(run_json, control, back):
     control.set(r.service("users", list(back.ports.values())))
     code, status = run_json("xds", "status", MESH_SERVICES="pay=xds:///users; other=http://127.0.0.1:1")
