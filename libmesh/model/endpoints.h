@@ -120,7 +120,7 @@ uint32_t model_endpoints_add_locality(struct model_endpoints *set, const struct 
 /* Puts it in a zone of a priority. False: out of memory. */
 bool model_endpoints_place(struct model_endpoints *set, struct model_endpoint *endpoint, const char *zone,
                            uint32_t priority);
-/* The number of the same rare things, made if there is none. Texts and labels are the set's already, and compared as
+/* The number of the same rare things, made if there is none. Texts are copied; labels are the set's already, and compared as
  * pointers. LOOKUP_NONE: out of memory. */
 uint32_t model_endpoints_rare(struct model_endpoints *set, const struct model_rare *wanted);
 /* Gives host name (copied) and second address to an endpoint. False: out of memory. */

@@ -60,7 +60,7 @@ static uint32_t rare_of(struct joining *joining, const struct model_endpoint *en
     if (endpoint->rare == 0)
         return 0;
     if (*known == LOOKUP_NONE)
-        *known = model_endpoints_rare(joining->set, &joining->part->rares[endpoint->rare]);
+        *known = model_tables_rare(joining->set, &joining->part->rares[endpoint->rare]);
     return *known;
 }
 

@@ -257,8 +257,8 @@ bool model_endpoints_place(struct model_endpoints *set, struct model_endpoint *e
 
 static bool is_same_rare(const struct model_rare *known, const struct model_rare *wanted)
 {
-    return known->hostname == wanted->hostname && known->hash_key == wanted->hash_key &&
-           known->labels == wanted->labels && addr_equal(&known->alternative, &wanted->alternative);
+    return known->labels == wanted->labels && strcmp(known->hostname, wanted->hostname) == 0 &&
+           strcmp(known->hash_key, wanted->hash_key) == 0 && addr_equal(&known->alternative, &wanted->alternative);
 }
 
 static bool is_wanted_rare(const void *user, uint32_t number)
@@ -268,18 +268,17 @@ static bool is_wanted_rare(const void *user, uint32_t number)
     return is_same_rare(&search->set->rares[number], search->wanted);
 }
 
-uint32_t model_endpoints_rare(struct model_endpoints *set, const struct model_rare *wanted)
+static uint64_t hash_rare(const struct model_rare *wanted)
 {
-    uint64_t hash = mix(mix((uintptr_t) wanted->hostname, (uintptr_t) wanted->hash_key),
-                        mix((uintptr_t) wanted->labels, addr_hash(&wanted->alternative)));
-    struct model_tables *tables = model_tables_need(set);
-    struct search search = { set, wanted };
-    struct model_rare *items;
-    uint32_t number = tables ? lookup_find(&tables->rares, hash, is_wanted_rare, &search) : LOOKUP_NONE;
+    return mix(mix(hash_text(wanted->hostname), hash_text(wanted->hash_key)),
+               mix((uintptr_t) wanted->labels, addr_hash(&wanted->alternative)));
+}
 
-    if (number != LOOKUP_NONE || !tables)
-        return number;
-    items = one_more(set->rares, &model_rare_none, set->n_rares, &tables->rares_cap, sizeof *items);
+static uint32_t add_rare(struct model_endpoints *set, const struct model_rare *wanted, uint64_t hash)
+{
+    struct model_tables *tables = set->tables;
+    struct model_rare *items = one_more(set->rares, &model_rare_none, set->n_rares, &tables->rares_cap, sizeof *items);
+
     if (!items)
         return LOOKUP_NONE;
     set->rares = items;
@@ -287,6 +286,34 @@ uint32_t model_endpoints_rare(struct model_endpoints *set, const struct model_ra
     if (!lookup_add(&tables->rares, hash, (uint32_t) set->n_rares))
         return LOOKUP_NONE;
     return (uint32_t) set->n_rares++;
+}
+
+static uint32_t find_rare(const struct model_endpoints *set, const struct model_rare *wanted, uint64_t hash)
+{
+    struct search search = { set, wanted };
+
+    return lookup_find(&set->tables->rares, hash, is_wanted_rare, &search);
+}
+
+uint32_t model_tables_rare(struct model_endpoints *set, const struct model_rare *wanted)
+{
+    uint64_t hash = hash_rare(wanted);
+    uint32_t number = model_tables_need(set) ? find_rare(set, wanted, hash) : LOOKUP_NONE;
+
+    return number != LOOKUP_NONE || !set->tables ? number : add_rare(set, wanted, hash);
+}
+
+uint32_t model_endpoints_rare(struct model_endpoints *set, const struct model_rare *wanted)
+{
+    struct model_rare copy = *wanted;
+    uint64_t hash = hash_rare(wanted);
+    uint32_t number = model_tables_need(set) ? find_rare(set, wanted, hash) : LOOKUP_NONE;
+
+    if (number != LOOKUP_NONE || !set->tables)
+        return number;
+    copy.hostname = model_endpoints_text(set, wanted->hostname, strlen(wanted->hostname));
+    copy.hash_key = model_endpoints_text(set, wanted->hash_key, strlen(wanted->hash_key));
+    return copy.hostname && copy.hash_key ? add_rare(set, &copy, hash) : LOOKUP_NONE;
 }
 
 bool model_endpoints_name(struct model_endpoints *set, struct model_endpoint *endpoint, const char *hostname,
@@ -298,8 +325,8 @@ bool model_endpoints_name(struct model_endpoints *set, struct model_endpoint *en
     if (hostname[0] == '\0' && alternative->family == ADDR_NONE)
         return true;
     wanted.alternative = *alternative;
-    wanted.hostname = model_endpoints_text(set, hostname, strlen(hostname));
-    number = wanted.hostname ? model_endpoints_rare(set, &wanted) : LOOKUP_NONE;
+    wanted.hostname = hostname;
+    number = model_endpoints_rare(set, &wanted);
     if (number == LOOKUP_NONE)
         return false;
     endpoint->rare = number;

@@ -27,5 +27,6 @@ struct model_tables *model_tables_need(struct model_endpoints *set);
 void model_tables_free(struct model_endpoints *set);
 /* As model_endpoints_locality(), but the texts are not copied: they live as long as the set by themselves. */
 uint32_t model_tables_locality(struct model_endpoints *set, const struct model_locality *wanted);
+uint32_t model_tables_rare(struct model_endpoints *set, const struct model_rare *wanted);
 
 #endif

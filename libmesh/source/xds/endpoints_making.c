@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* Host names are no longer than 253. */
+enum { SHORT_TEXT = 256 };
+
 const struct wire_limits endpoints_part_limits = {
     .bytes = (size_t) 1 << 20,
     .fields = (size_t) 1 << 16,
@@ -67,10 +70,21 @@ int32_t endpoints_expect(struct endpoints_making *making, size_t n)
 
 /* ---- endpoints ---- */
 
+/* As a text that ends: in `room` if it fits, else kept. NULL: out of memory. */
+static const char *end_text(struct endpoints_making *making, const char *text, size_t len, char room[SHORT_TEXT])
+{
+    if (len >= SHORT_TEXT)
+        return model_endpoints_text(making->set, text, len);
+    memcpy(room, text, len);
+    room[len] = '\0';
+    return room;
+}
+
 static bool fill_rare(struct endpoints_making *making, const struct endpoint_read *read,
                       struct model_endpoint *endpoint)
 {
     struct model_rare rare = { .alternative = read->alternative, .hostname = "", .hash_key = "" };
+    char room[SHORT_TEXT];
 
     if (read->metadata == 0 && read->hostname_len == 0 && read->alternative.family == ADDR_NONE)
         return true;
@@ -78,7 +92,7 @@ static bool fill_rare(struct endpoints_making *making, const struct endpoint_rea
         rare.labels = making->metadata[read->metadata - 1].labels;
         rare.hash_key = making->metadata[read->metadata - 1].hash_key;
     }
-    rare.hostname = model_endpoints_text(making->set, read->hostname, read->hostname_len);
+    rare.hostname = end_text(making, read->hostname, read->hostname_len, room);
     endpoint->rare = rare.hostname ? model_endpoints_rare(making->set, &rare) : LOOKUP_NONE;
     return endpoint->rare != LOOKUP_NONE;
 }

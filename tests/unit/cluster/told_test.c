@@ -93,6 +93,30 @@ static void hashing_has_the_localities_weights(void **state)
     }
 }
 
+static struct model_endpoints *named_for_hashing(const char *name)
+{
+    struct model_endpoints *set = SET({ { "10.0.0.1:80", "a", NULL, 0, 0, 0, 0 } });
+    struct model_rare rare = { .hostname = "", .hash_key = name };
+
+    set->endpoints[0].rare = model_endpoints_rare(set, &rare);
+    return set;
+}
+
+/* "hash_key" of the metadata stands in for the address on rings. */
+static void hashing_has_the_name_that_is_told(void **state)
+{
+    struct fixture f = begin("ring_hash");
+
+    (void) state;
+    take(&f, named_for_hashing("shard-1"));
+    assert_string_equal(find(&f, "10.0.0.1:80")->stats->balance.hash_key, "shard-1");
+    take(&f, named_for_hashing("shard-2"));
+    assert_string_equal(find(&f, "10.0.0.1:80")->stats->balance.hash_key, "shard-2");
+    take(&f, named_for_hashing(""));
+    assert_string_equal(find(&f, "10.0.0.1:80")->stats->balance.hash_key, "10.0.0.1:80");
+    end(&f);
+}
+
 /* ---- health ---- */
 
 static void who_is_not_to_be_used_is_not(void **state)
@@ -328,6 +352,7 @@ int main(void)
         LEAK_TEST(a_locality_that_is_not_well_weighs_less),
         LEAK_TEST(retries_leave_a_locality_that_was_tried),
         LEAK_TEST(hashing_has_the_localities_weights),
+        LEAK_TEST(hashing_has_the_name_that_is_told),
         LEAK_TEST(who_is_not_to_be_used_is_not),
         LEAK_TEST(panic_uses_all_but_those_in_peace),
         LEAK_TEST(degraded_ones_take_the_rest),
