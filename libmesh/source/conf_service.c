@@ -265,6 +265,14 @@ void service_clear(struct service *service)
     *service = (struct service){ 0 };
 }
 
+bool conf_has_own_values(const struct conf *conf, const char *service)
+{
+    for (size_t i = 0; i < conf->values.n; i++)
+        if (strcmp(conf->values.items[i]->service, service) == 0)
+            return true;
+    return false;
+}
+
 int32_t conf_service_of(const struct conf *conf, const char *name, struct service *out, struct fault *fault)
 {
     struct building b = { .conf = conf, .name = name, .service = "", .out = out, .fault = fault };

@@ -42,6 +42,9 @@ int32_t conf_services(const struct conf *conf, struct service **out, size_t *n, 
  * MESH_ERR_INVALID or MESH_ERR_NO_ROUTE (xds: without a control plane) with a sentence. */
 int32_t conf_service_of(const struct conf *conf, const char *name, struct service *out, struct fault *fault);
 
+/* The configuration says something of this service. */
+bool conf_has_own_values(const struct conf *conf, const char *service);
+
 /* Zone of an address by MESH_ZONE_CIDRS; "" when none matches. Borrowed from conf. */
 const char *conf_zone_of(const struct conf *conf, const struct addr *addr);
 

@@ -177,3 +177,25 @@ def test_a_call_that_waits_in_vain_says_for_what(plane, backends, client):
     results = client("mesh", control).calls(1, timeout=0.5)
     assert results.failures == {"MESH_ERR_TIMEOUT": 1}
     assert 'has not sent cluster "users" yet' in next(iter(results.messages)), results
+
+
+# ---- the configuration's word against the control plane's ----
+
+
+def test_a_service_s_own_balancing_wins(plane, backends, client):
+    control, back = plane(), backends(3)
+    serve(control, list(back.ports.values()))
+    services = {"services": {"users": {"target": "xds:///users", "balance": {"policy": "pick_first"}}}}
+    caller = client("mesh", control, variables={"MESH_CONFIG": json.dumps(services)})
+    caller.ask({"target": "users"})
+    assert len(caller.calls(30).backends) == 1
+    caller.ask({"target": "xds:///users"})
+    assert len(caller.calls(30).backends) == 1, "it is the same cluster"
+
+
+def test_balancing_of_all_services_wins(plane, backends, client):
+    control, back = plane(), backends(3)
+    serve(control, list(back.ports.values()))
+    assert len(client("mesh", control).calls(30).backends) == 3
+    everywhere = {"MESH_BALANCE_POLICY": "pick_first"}
+    assert len(client("mesh", control, variables=everywhere).calls(30).backends) == 1

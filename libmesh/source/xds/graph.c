@@ -18,8 +18,10 @@ void graph_reconfigure(struct graph *graph, const struct conf *conf, const struc
     graph->conf.conf = conf;
     graph->conf.hold_us = conf_number(conf, "xds.hold_ms") * US_PER_MS;
     graph->retry = *retry;
-    while ((service = map_next(&graph->services, &at)))
+    while ((service = map_next(&graph->services, &at))) {
         service->listener_revision = 0;
+        service->is_configured = conf_has_own_values(conf, service->name);
+    }
 }
 
 /* ---- the table ---- */
@@ -53,6 +55,7 @@ struct graph_service *graph_want(struct graph *graph, const char *name, const ch
         return NULL;
     service->graph = graph;
     memcpy(service->name, name, len);
+    service->is_configured = conf_has_own_values(graph->conf.conf, name);
     service->host = mem_strdup(host);
     if (service->host)
         service->listener = store_want(graph->store, XDS_LISTENER, listener);
@@ -230,6 +233,24 @@ static const char *name_of(const char *key)
     return key + sizeof XDS_CLUSTER_PREFIX - 1;
 }
 
+/* Of several services that lead there and have values of their own the first by name counts. */
+static void claim(struct graph_service *service, struct graph_cluster *cluster)
+{
+    const struct graph_service *other = cluster->configured_by;
+
+    if (service->is_configured && (!other || strcmp(service->name, other->name) < 0))
+        cluster->configured_by = service;
+}
+
+static void configure_clusters(struct graph *graph)
+{
+    struct graph_cluster *cluster;
+    size_t at = 0;
+
+    while ((cluster = map_next(&graph->clusters, &at)))
+        store_configure(cluster->cluster, cluster->configured_by ? cluster->configured_by->name : NULL);
+}
+
 /* True: each of them is known. */
 static bool walk_clusters(struct graph_service *service, const struct model_routes *routes)
 {
@@ -240,6 +261,8 @@ static bool walk_clusters(struct graph_service *service, const struct model_rout
         struct graph_cluster *cluster = graph_walk_cluster(graph, name_of(routes->clusters[i]), 1);
 
         graph->short_of_memory |= cluster == NULL;
+        if (cluster)
+            claim(service, cluster);
         if (cluster && graph_cluster_is_known(cluster))
             continue;
         known = false;
@@ -319,6 +342,7 @@ bool graph_update(struct graph *graph)
     while ((service = map_next(&graph->services, &at)))
         walk_service(service);
     graph_sweep_clusters(graph);
+    configure_clusters(graph);
     return graph->changed;
 }
 

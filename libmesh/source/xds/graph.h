@@ -24,6 +24,7 @@ struct graph_service {
     struct fault refused;                        /* why routes cannot be made of the newest; code 0: they can */
     struct fault fault; /* why there are no routes, or no newer ones; code 0. MESH_ERR_AGAIN: what is awaited */
     const struct graph_cluster *missing; /* in this walk: one that its routes lead to and that is not known yet */
+    bool is_configured;                  /* the configuration has values of its own for it */
     char *host;                          /* of requests that say none: what virtual hosts are chosen by */
     char name[];                         /* as it is called */
 };
@@ -43,9 +44,11 @@ struct graph_cluster {
     struct graph_cluster **leaves;
     size_t n_leaves;
     uint64_t leaves_walk;
-    uint64_t join;  /* the last that it was gathered for */
-    uint64_t mark;  /* the walk that came by last */
-    bool is_walked; /* the walk is below it just now: coming by again is a circle */
+    uint64_t join; /* the last that it was gathered for */
+    uint64_t mark; /* the walk that came by last */
+    const struct graph_service
+        *configured_by; /* in this walk: whose values in the configuration hold for it; NULL: nobody's */
+    bool is_walked;     /* the walk is below it just now: coming by again is a circle */
     struct list link;
     char name[];
 };

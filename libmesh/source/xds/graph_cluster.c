@@ -430,6 +430,7 @@ struct graph_cluster *graph_walk_cluster(struct graph *graph, const char *name, 
     if (!cluster || cluster->mark == graph->walk)
         return cluster;
     cluster->mark = graph->walk;
+    cluster->configured_by = NULL;
     cluster->is_walked = true;
     look_at(cluster, depth);
     cluster->is_walked = false;
