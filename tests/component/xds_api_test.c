@@ -242,17 +242,47 @@ static void test_without_a_control_plane(void **state)
     mesh_client_free(client);
 }
 
+static void test_the_way_of_a_service(void **state)
+{
+    char *text;
+
+    (void) state;
+    start();
+    MESH_ERR(MESH_ERR_TIMEOUT, mesh_client_resolve(client, "users", 0, &text));
+    assert_non_null(strstr(text, "\"query\":\"listener users\",\"result\":\"REQUESTED\""));
+    mesh_string_free(text);
+    serve_users();
+    MESH_OK(mesh_client_resolve(client, "users", 0, &text));
+    assert_non_null(strstr(text, "\"query\":\"listener users\",\"result\":\"ok\",\"version\":\"7\""));
+    assert_non_null(strstr(text, "\"records\":[\"routes of its own\"]"));
+    assert_non_null(strstr(text, "\"endpoints\":[],\"error\":null"));
+    mesh_string_free(text);
+    MESH_OK(mesh_client_describe(client, "users", 0, 0, &text));
+    assert_string_equal(text, "{\"service\":\"users\",\"cluster\":null,\"route\":\"\",\"other_clusters\":[]}");
+    mesh_string_free(text);
+    finish();
+}
+
 static int32_t describe_all(void)
 {
+    char *status = NULL, *way = NULL, *service = NULL, *services = NULL;
     void *bytes = NULL;
-    char *text = NULL;
     size_t len;
-    int32_t err = mesh_client_xds(client, MESH_XDS_CONTENTS, 0, &text);
+    int32_t err = mesh_client_xds(client, MESH_XDS_CONTENTS, 0, &status);
 
-    mesh_string_free(text);
     if (!err)
         err = mesh_client_csds(client, NULL, 0, &bytes, &len);
+    if (!err)
+        err = mesh_client_resolve(client, "users", 0, &way);
+    if (!err)
+        err = mesh_client_describe(client, "users", 0, 0, &service);
+    if (!err)
+        err = mesh_client_describe(client, NULL, 0, 0, &services);
+    mesh_string_free(status);
     mesh_string_free(bytes);
+    mesh_string_free(way);
+    mesh_string_free(service);
+    mesh_string_free(services);
     return err;
 }
 
@@ -282,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_opened_unless_asked_for),
         cmocka_unit_test(test_a_service_and_its_resources),
         cmocka_unit_test(test_who_waits_is_told_when_time_is_over),
+        cmocka_unit_test(test_the_way_of_a_service),
         cmocka_unit_test(test_csds),
         cmocka_unit_test(test_csds_refuses_what_it_cannot_do),
         cmocka_unit_test(test_arguments),
