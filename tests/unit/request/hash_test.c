@@ -16,7 +16,7 @@ static uint64_t hash_of(const struct policy_hash *policy, const struct request_a
 
 static void test_key(void **state)
 {
-    struct policy_hash policy = { HASH_ON_KEY, NULL };
+    struct policy_hash policy = { .on = HASH_ON_KEY };
     uint64_t hash;
 
     (void) state;
@@ -28,7 +28,7 @@ static void test_key(void **state)
 /* The value of xxHash64 for "" is its published one. */
 static void test_path(void **state)
 {
-    struct policy_hash policy = { HASH_ON_PATH, NULL };
+    struct policy_hash policy = { .on = HASH_ON_PATH };
 
     (void) state;
     assert_true(hash_of(&policy, &(struct request_ask){ .path = "" }) == UINT64_C(0xef46db3751d8e999));
@@ -37,7 +37,7 @@ static void test_path(void **state)
 
 static void test_header(void **state)
 {
-    struct policy_hash policy = { HASH_ON_HEADER, "x-other" };
+    struct policy_hash policy = { .on = HASH_ON_HEADER, .header = "x-other" };
     struct request_ask ask = {
         .headers = headers, .n_headers = COUNT_OF(headers), .hash_key = 5, .has_hash_key = true
     };
@@ -53,7 +53,7 @@ static void test_header(void **state)
 
 static void test_many_values(void **state)
 {
-    struct policy_hash policy = { HASH_ON_HEADER, "x" };
+    struct policy_hash policy = { .on = HASH_ON_HEADER, .header = "x" };
     struct mesh_header many[40];
     struct request_ask ask = { .headers = many, .n_headers = COUNT_OF(many) };
 
