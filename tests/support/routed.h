@@ -140,7 +140,7 @@ static inline void routed_publish(struct mesh_client *client, struct model_route
     if (routes)
         MESH_OK(model_routes_finish(routes, "shop", &why));
     else
-        fault_set(&service.fault, MESH_ERR_NO_ROUTE, "%s", fault);
+        fault_set(&service.fault, MESH_ERR_NO_ROUTE, "%s", fault ? fault : "");
     loop_enter(engine->lanes[0].loop);
     snapshot = source_snapshot(engine->source);
     n = snapshot->n;
