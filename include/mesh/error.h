@@ -44,8 +44,7 @@ enum mesh_err {
     /* made by the library itself: nothing was sent */
     MESH_ERR_OVERFLOW = -501,     /**< a limit of the cluster's circuit breaker is reached */
     MESH_ERR_RATE_LIMITED = -502, /**< the service's own rate limit */
-    MESH_ERR_THROTTLED =
-        -503 /**< the service answered "overloaded" too often lately, or its control plane drops requests */
+    MESH_ERR_THROTTLED = -503 /**< "overloaded" was the answer too often lately, or its control plane drops requests */
 };
 
 /** Families of errors: what a program does about them. */
