@@ -13,7 +13,7 @@
 #include "source/xds/store.h"
 
 /* Deeper or circular aggregate clusters are an error of that cluster (gRFC A37). */
-enum { GRAPH_DEEPEST = 16 };
+enum { GRAPH_DEEPEST = 16, GRAPH_MOST_LEAVES = 10000 };
 
 struct graph_service {
     struct graph *graph;

@@ -328,6 +328,11 @@ static void join_members(struct graph_cluster *cluster, struct graph_cluster *co
 {
     struct model_endpoints *joined = gather_leaves(cluster, members, n) ? join_leaves(cluster) : NULL;
 
+    if (cluster->n_leaves > GRAPH_MOST_LEAVES) {
+        publish_failure(cluster, "it is an aggregate of more than 10000 clusters");
+        model_endpoints_unref(joined);
+        return;
+    }
     if (!joined) {
         cluster->graph->short_of_memory = true;
         return;
