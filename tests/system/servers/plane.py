@@ -82,7 +82,8 @@ class Plane(Steered):
         self.last = {}
 
     def set(self, resources, node="", versions=None, ttl_ms=0):
-        """Serves these resources and no others; a type's version grows when something of that type has changed."""
+        """Serves these resources and no others; a type's version grows when something of that type has changed. Returns when
+        that began, in microseconds of the wall clock."""
         by_type = collections.defaultdict(list)
         for resource in resources:
             by_type[resource["@type"]].append(resource)
@@ -93,7 +94,7 @@ class Plane(Steered):
                 self.last[kind] = text
         current = {kind: str(n) for kind, n in self.counters.items()}
         snapshot = {"node": node, "version": "0", "versions": {**current, **(versions or {})}, "ttl_ms": ttl_ms}
-        self.ask("PUT", "/snapshot", {**snapshot, "resources": list(resources)})
+        return self.ask("PUT", "/snapshot", {**snapshot, "resources": list(resources)})["at_us"]
 
     def behave(self, **how):
         """manual, silent, refuse={"code", "message"}, close_after, throttle (behaviour of plane.go); what is not named is over."""

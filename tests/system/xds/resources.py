@@ -112,9 +112,11 @@ def endpoints(name, *localities, **policy):
     return {"@type": ENDPOINTS, "cluster_name": name, "endpoints": made, **({"policy": policy} if policy else {})}
 
 
-def many_endpoints(name, *ranges, port=80, base="10.0.0.0"):
-    """What EDS says of a cluster of very many endpoints: addresses from base + first to base + last - 1 of each range."""
-    return {"@many": name, "@type": ENDPOINTS, "base": base, "port": port, "ranges": [list(one) for one in ranges]}
+def many_endpoints(name, *ranges, port=80, base="10.0.0.0", before=()):
+    """What EDS says of a cluster of very many endpoints: addresses from base + first to base + last - 1 of each range, after
+    those of 127.0.0.1 at the ports in `before`, which have a higher priority."""
+    spans = [list(one) for one in ranges]
+    return {"@many": name, "@type": ENDPOINTS, "base": base, "port": port, "ranges": spans, "before": list(before)}
 
 
 def service(name, members, **of_cluster):

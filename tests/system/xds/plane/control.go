@@ -75,10 +75,12 @@ func (p *plane) putSnapshot(given snapshotJSON) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, p.set(given.Node, &snapshot{
+	began := time.Now().UnixMicro()
+	err = p.set(given.Node, &snapshot{
 		Version: given.Version, Versions: fullKinds(given.Versions), TTL: time.Duration(given.TTLMS) * time.Millisecond,
 		Resources: resources,
 	})
+	return map[string]int64{"at_us": began}, err
 }
 
 func (p *plane) putCanned(given map[string]*answer) (any, error) {

@@ -186,7 +186,7 @@ func (j *journal) state() ([]byte, error) {
 	if streams == nil {
 		streams = []*stream{}
 	}
-	return json.Marshal(map[string]any{"now_ms": j.now(), "streams": streams})
+	return json.Marshal(map[string]any{"began_us": j.began.UnixMicro(), "now_ms": j.now(), "streams": streams})
 }
 
 // chosen are the wires of open streams: of one, or of all of discovery (id < 0).

@@ -18,6 +18,7 @@ type many struct {
 	Base   netip.Addr  `json:"base"`
 	Port   uint32      `json:"port"`
 	Ranges [][2]uint32 `json:"ranges"` // first, and the one after the last
+	Before []uint32    `json:"before"` // ports of 127.0.0.1 with priority 0; the ranges have 1 then
 }
 
 func (m *many) assignment() (*endpoint.ClusterLoadAssignment, error) {
@@ -35,14 +36,31 @@ func (m *many) assignment() (*endpoint.ClusterLoadAssignment, error) {
 			locality.LbEndpoints = append(locality.LbEndpoints, m.one(base+i))
 		}
 	}
-	return &endpoint.ClusterLoadAssignment{
-		ClusterName: m.Name, Endpoints: []*endpoint.LocalityLbEndpoints{locality},
-	}, nil
+	localities := []*endpoint.LocalityLbEndpoints{locality}
+	if len(m.Before) > 0 {
+		locality.Priority = 1
+		localities = []*endpoint.LocalityLbEndpoints{m.before(), locality}
+	}
+	return &endpoint.ClusterLoadAssignment{ClusterName: m.Name, Endpoints: localities}, nil
+}
+
+func (m *many) before() *endpoint.LocalityLbEndpoints {
+	locality := &endpoint.LocalityLbEndpoints{
+		Locality:            &core.Locality{Region: "r", Zone: "before"},
+		LoadBalancingWeight: wrapperspb.UInt32(1),
+	}
+	for _, port := range m.Before {
+		locality.LbEndpoints = append(locality.LbEndpoints, one("127.0.0.1", port))
+	}
+	return locality
 }
 
 func (m *many) one(address uint32) *endpoint.LbEndpoint {
-	host := netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, address))).String()
-	where := &core.SocketAddress{Address: host, PortSpecifier: &core.SocketAddress_PortValue{PortValue: m.Port}}
+	return one(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, address))).String(), m.Port)
+}
+
+func one(host string, port uint32) *endpoint.LbEndpoint {
+	where := &core.SocketAddress{Address: host, PortSpecifier: &core.SocketAddress_PortValue{PortValue: port}}
 	return &endpoint.LbEndpoint{HostIdentifier: &endpoint.LbEndpoint_Endpoint{Endpoint: &endpoint.Endpoint{
 		Address: &core.Address{Address: &core.Address_SocketAddress{SocketAddress: where}},
 	}}}
