@@ -167,3 +167,20 @@ def test_a_copy_for_another_cluster(shop):
     assert results.backends == {"b1": 20}
     eventually(lambda: shop.backends.counts()["b0"] - before["b0"] == 20, "a copy of each")
     assert shop.backends.counts()["b1"] - before["b1"] == 21
+
+
+def test_many_clusters_are_asked_for_at_once(plane, backends, client):
+    """More than the graph takes up in one turn: no request has only some of the names."""
+    n = 3500
+    control = plane(mode="filtered")
+    back = backends(1)
+    names = [f"c{i}" for i in range(n)]
+    routes = r.routes(USERS, *(r.route(name, {"path": f"/{name}"}) for name in names))
+    members = [r.endpoints(name, list(back.ports.values())) for name in names]
+    control.set([r.listener(USERS), routes, *map(r.cluster, names), *members])
+    caller = client("mesh", control)
+    for name in (names[0], names[-1]):
+        eventually(lambda name=name: caller.calls(1, path=f"/{name}").ok, f"{name} answers")
+    for kind in ("Cluster", "ClusterLoadAssignment"):
+        asked = control.requests(kind=kind)
+        assert {len(one["names"]) for one in asked} == {n}, [len(one["names"]) for one in asked]

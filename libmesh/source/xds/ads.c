@@ -39,9 +39,10 @@ static void set_due(struct ads_server *server)
 
 static void flush(struct ads_server *server)
 {
-    uint64_t now = loop_now_us(server->ads->conf.loop);
+    const struct ads_conf *conf = &server->ads->conf;
+    uint64_t now = loop_now_us(conf->loop);
 
-    if (!server->is_up)
+    if (!server->is_up || conf->is_gathering(conf->user))
         return;
     while (send_unsent(server)) {
         if (protocol_next_request(server->protocol, now, &server->unsent))
@@ -309,6 +310,13 @@ void ads_rest(struct ads *ads, const struct resource *resource)
         if (server->is_up)
             set_due(server);
     }
+}
+
+void ads_ask(struct ads *ads)
+{
+    for (size_t i = 0; i < FALLBACK_MOST; i++)
+        if (ads->items[i].is_up)
+            set_due(&ads->items[i]);
 }
 
 bool ads_is_busy(const struct ads *ads)

@@ -45,6 +45,8 @@ struct ads_conf {
     /* Whether this resource is asked for here. */
     bool (*is_mine)(void *user, const struct ads *ads, const struct resource *resource);
     bool (*obeys_deletes)(void *user);
+    /* More is about to be wanted: requests wait, so that one has all names. Then ads_ask(). */
+    bool (*is_gathering)(void *user);
     /* An answer has been taken, or nobody answers any more. */
     void (*on_settled)(void *user);
     void *user;
@@ -62,6 +64,7 @@ void ads_clear(struct ads *ads);
 /* A resource is wanted from now on, or is no more. */
 void ads_want(struct ads *ads, struct resource *resource);
 void ads_rest(struct ads *ads, const struct resource *resource);
+void ads_ask(struct ads *ads);
 /* Connects, though nothing is wanted yet. */
 void ads_connect(struct ads *ads);
 /* An answer is being worked on. */

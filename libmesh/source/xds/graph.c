@@ -260,7 +260,6 @@ static bool walk_clusters(struct graph_service *service, const struct model_rout
     for (size_t i = 0; routes && i < routes->n_clusters; i++) {
         struct graph_cluster *cluster = graph_walk_cluster(graph, name_of(routes->clusters[i]), 1);
 
-        graph->short_of_memory |= cluster == NULL;
         if (cluster)
             claim(service, cluster);
         if (cluster && graph_cluster_is_known(cluster))
@@ -338,10 +337,14 @@ bool graph_update(struct graph *graph)
     size_t at = 0;
 
     graph->walk++;
-    graph->changed = graph->short_of_memory = false;
+    graph->changed = graph->changed && graph->is_unfinished;
+    graph->short_of_memory = graph->is_unfinished = false;
+    graph->news_left = GRAPH_NEWS_A_WALK;
     while ((service = map_next(&graph->services, &at)))
         walk_service(service);
     graph_sweep_clusters(graph);
+    if (graph->is_unfinished)
+        return false;
     configure_clusters(graph);
     return graph->changed;
 }

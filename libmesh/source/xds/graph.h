@@ -12,8 +12,9 @@
 #include "source/xds/hold.h"
 #include "source/xds/store.h"
 
-/* Deeper or circular aggregate clusters are an error of that cluster (gRFC A37). */
-enum { GRAPH_DEEPEST = 16, GRAPH_MOST_LEAVES = 10000 };
+/* Deeper or circular aggregate clusters are an error of that cluster (gRFC A37). So much that is new takes a walk a few
+ * milliseconds, what is known hardly anything: the rest is for the next turns of the loop. */
+enum { GRAPH_DEEPEST = 16, GRAPH_MOST_LEAVES = 10000, GRAPH_NEWS_A_WALK = 1000 };
 
 struct graph_service {
     struct graph *graph;
@@ -70,7 +71,9 @@ struct graph {
     struct store *store;
     struct map services, clusters;
     uint64_t walk, joins;
-    bool changed;              /* by this walk: something that a snapshot shows */
+    size_t news_left;          /* clusters that this walk may still begin with */
+    bool is_unfinished;        /* there were more of them: walk again at once, it goes on */
+    bool changed;              /* since the last walk that was finished: something that a snapshot shows */
     bool short_of_memory;      /* walk again, later */
     struct policy_retry retry; /* the configuration's, where a route says nothing */
 };
@@ -87,7 +90,7 @@ void graph_forget(struct graph *graph, struct graph_service *service);
 /* When a request last went by its routes; 0: never. */
 uint64_t graph_last_used(const struct graph_service *service);
 
-/* Walks. True: a snapshot would be another. */
+/* Walks. True: a snapshot would be another. Nothing is to be made of a walk that is unfinished. */
 bool graph_update(struct graph *graph);
 
 /* What a snapshot is made of: room for so many, and the filling of it, borrowed. */
@@ -98,7 +101,7 @@ size_t graph_services(const struct graph *graph, struct model_service *out);
 
 /* ---- graph_cluster.c ---- */
 
-/* Walks a cluster and all below it. NULL: out of memory. */
+/* Walks a cluster and all below it. NULL: it cannot be begun with in this walk. */
 struct graph_cluster *graph_walk_cluster(struct graph *graph, const char *name, unsigned depth);
 /* It can be published, or it is known that it cannot. */
 bool graph_cluster_is_known(const struct graph_cluster *cluster);

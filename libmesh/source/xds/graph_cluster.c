@@ -37,7 +37,17 @@ static void on_hold_over(struct loop_timer *timer)
     cluster->graph->conf.on_change(cluster->graph->conf.user);
 }
 
-static struct graph_cluster *add(struct graph *graph, const char *name)
+/* False: another walk has to. */
+static bool may_begin(struct graph *graph)
+{
+    graph->is_unfinished |= graph->news_left == 0;
+    if (graph->news_left == 0)
+        return false;
+    graph->news_left--;
+    return true;
+}
+
+static struct graph_cluster *make(struct graph *graph, const char *name)
 {
     size_t len = strlen(name);
     struct graph_cluster *cluster = mem_zalloc(sizeof *cluster + len + 1);
@@ -56,6 +66,17 @@ static struct graph_cluster *add(struct graph *graph, const char *name)
         return cluster;
     graph_cluster_free(cluster);
     return NULL;
+}
+
+static struct graph_cluster *add(struct graph *graph, const char *name)
+{
+    struct graph_cluster *cluster;
+
+    if (!may_begin(graph))
+        return NULL;
+    cluster = make(graph, name);
+    graph->short_of_memory |= cluster == NULL;
+    return cluster;
 }
 
 void graph_sweep_clusters(struct graph *graph)
@@ -419,11 +440,12 @@ static void look_at(struct graph_cluster *cluster, unsigned depth)
             withdraw(cluster);
         return;
     }
-    if (cluster->seen != conf && !follow(cluster, conf)) {
+    if (cluster->seen != conf && may_begin(cluster->graph) && !follow(cluster, conf)) {
         cluster->graph->short_of_memory = true;
         return;
     }
-    look_at_endpoints(cluster, depth);
+    if (cluster->seen)
+        look_at_endpoints(cluster, depth);
 }
 
 struct graph_cluster *graph_walk_cluster(struct graph *graph, const char *name, unsigned depth)

@@ -50,21 +50,36 @@ static void note_change(void *user)
     walk_soon(xds);
 }
 
+/* What is wanted is complete; or the walk goes on in the next turn of the loop. */
+static void go_on(struct xds *xds, bool was_unfinished)
+{
+    uint64_t now = loop_now_us(xds->conf.loop);
+
+    xds->is_dirty |= xds->graph.short_of_memory || xds->graph.is_unfinished;
+    if (xds->graph.short_of_memory) {
+        loop_timer_set(xds->conf.loop, &xds->timer, now + AGAIN_US);
+    } else if (xds->graph.is_unfinished) {
+        xds->rests_until_us = 0;
+        loop_timer_set(xds->conf.loop, &xds->timer, now);
+    }
+    if (was_unfinished && !xds->graph.is_unfinished)
+        for (size_t i = 0; i < xds->n_ads; i++)
+            ads_ask(&xds->ads[i]);
+}
+
 bool xds_update(struct xds *xds)
 {
     uint64_t began = clock_now_us();
-    bool changed;
+    bool changed, was_unfinished;
 
     if (!xds || !xds->is_dirty || is_busy(xds) || loop_now_us(xds->conf.loop) < xds->rests_until_us)
         return false;
     xds->is_dirty = false;
+    was_unfinished = xds->graph.is_unfinished;
     changed = graph_update(&xds->graph);
     loads_look(&xds->loads);
     xds->rests_until_us = loop_now_us(xds->conf.loop) + REST_FACTOR * (clock_now_us() - began);
-    if (xds->graph.short_of_memory) {
-        xds->is_dirty = true;
-        loop_timer_set(xds->conf.loop, &xds->timer, loop_now_us(xds->conf.loop) + AGAIN_US);
-    }
+    go_on(xds, was_unfinished);
     return changed;
 }
 
@@ -184,6 +199,13 @@ static bool obeys_deletes(void *user)
     return conf_value_on(xds->conf.conf, "", KEY_XDS_OBEY_DELETES);
 }
 
+static bool is_gathering(void *user)
+{
+    const struct xds *xds = user;
+
+    return xds->graph.is_unfinished;
+}
+
 /* What the last answer changed, and whom nobody answers. */
 static void on_settled(void *user)
 {
@@ -209,6 +231,7 @@ static bool make_ads(struct xds *xds)
         .node = xds->node,
         .is_mine = is_of,
         .obeys_deletes = obeys_deletes,
+        .is_gathering = is_gathering,
         .on_settled = on_settled,
         .user = xds,
     };
