@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -28,7 +29,17 @@ func main() {
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 		log.Fatal(err)
 	}
+	go endWithParent(ended)
 	<-ended
+}
+
+// endWithParent: a test that is killed leaves nobody behind.
+func endWithParent(ended chan<- os.Signal) {
+	parent := os.Getppid()
+	for os.Getppid() == parent {
+		time.Sleep(time.Second)
+	}
+	ended <- syscall.SIGTERM
 }
 
 // listen takes HOST:PORT or unix:PATH, where a socket that a killed process left is removed.
