@@ -107,7 +107,7 @@ class Grpc(Caller):
     def __init__(self, rig, plane):
         given = clients.write_bootstrap(rig, [plane], {})
         python = clients.GrpcClient.needs() / "bin" / "python"
-        super().__init__(rig, [python, HERE / "grpc_caller.py"], GRPC_XDS_BOOTSTRAP=given, GRPC_VERBOSITY="NONE")
+        super().__init__(rig, [python, HERE / "grpc_caller.py"], GRPC_XDS_BOOTSTRAP=given, GRPC_VERBOSITY="ERROR")
 
 
 class Envoy(Caller):

@@ -13,6 +13,14 @@ const struct bootstrap_server *ads_server_conf(const struct ads_server *server)
     return &server->ads->conf.list->items[server->index];
 }
 
+/* Those of the list that are ever asked. */
+static size_t n_servers(const struct ads *ads)
+{
+    size_t n = ads->conf.list->n;
+
+    return n < FALLBACK_MOST ? n : FALLBACK_MOST;
+}
+
 /* ---- requests ---- */
 
 /* True: it is out of our hands, or the stream is not up: the next one is told anew. */
@@ -289,7 +297,7 @@ void ads_want(struct ads *ads, struct resource *resource)
     if (!start(ads))
         return;
     servers_set_lacks(ads->servers, true);
-    for (size_t i = 0; i < FALLBACK_MOST; i++) {
+    for (size_t i = 0; i < n_servers(ads); i++) {
         struct ads_server *server = &ads->items[i];
 
         subscribe(server, resource);
@@ -301,7 +309,7 @@ void ads_want(struct ads *ads, struct resource *resource)
 
 void ads_rest(struct ads *ads, const struct resource *resource)
 {
-    for (size_t i = 0; i < FALLBACK_MOST; i++) {
+    for (size_t i = 0; i < n_servers(ads); i++) {
         struct ads_server *server = &ads->items[i];
 
         if (!server->protocol)
@@ -314,14 +322,14 @@ void ads_rest(struct ads *ads, const struct resource *resource)
 
 void ads_ask(struct ads *ads)
 {
-    for (size_t i = 0; i < FALLBACK_MOST; i++)
+    for (size_t i = 0; i < n_servers(ads); i++)
         if (ads->items[i].is_up)
             set_due(&ads->items[i]);
 }
 
 bool ads_is_busy(const struct ads *ads)
 {
-    for (size_t i = 0; i < FALLBACK_MOST; i++)
+    for (size_t i = 0; i < n_servers(ads); i++)
         if (ads->items[i].work.answer)
             return true;
     return false;
@@ -329,7 +337,7 @@ bool ads_is_busy(const struct ads *ads)
 
 struct channel *ads_channel(const struct ads *ads)
 {
-    for (size_t i = 0; i < FALLBACK_MOST; i++)
+    for (size_t i = 0; i < n_servers(ads); i++)
         if (ads->items[i].is_up)
             return servers_channel(ads->servers, i);
     return NULL;
