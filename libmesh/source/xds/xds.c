@@ -25,7 +25,7 @@ static bool is_busy(const struct xds *xds)
     return false;
 }
 
-/* Not in the middle of an answer, which may hold what is missing; unless that answer goes on for long. */
+/* Not in the middle of an answer, which may hold what is missing. */
 static void walk_soon(struct xds *xds)
 {
     if (!xds->is_dirty || is_busy(xds))
