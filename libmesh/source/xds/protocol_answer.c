@@ -25,30 +25,40 @@ void hash_add_text(uint64_t *hash, const char *text)
     hash_add(hash, text, strlen(text));
 }
 
-static void hash_error(uint64_t *hash, const Discovery__ResourceError *error)
+static uint64_t hash_text(const char *text)
 {
-    int32_t code = error->error_detail ? error->error_detail->code : 0;
+    uint64_t hash = 0;
 
-    hash_add_text(hash, error->resource_name ? error->resource_name->name : "");
-    hash_add(hash, &code, sizeof code);
-    hash_add_text(hash, error->error_detail ? error->error_detail->message : "");
+    hash_add_text(&hash, text);
+    return hash;
 }
 
-/* Everything but the nonce. */
+static uint64_t hash_error(const Discovery__ResourceError *error)
+{
+    int32_t code = error->error_detail ? error->error_detail->code : 0;
+    uint64_t hash = 0;
+
+    hash_add_text(&hash, error->resource_name ? error->resource_name->name : "");
+    hash_add(&hash, &code, sizeof code);
+    hash_add_text(&hash, error->error_detail ? error->error_detail->message : "");
+    return hash;
+}
+
+/* Everything but the nonce, and the order: servers that keep resources in a map send them in another one each time. */
 static uint64_t hash_response(const struct protocol_variant *variant, const ProtobufCMessage *message,
                               const struct response *response)
 {
     size_t counts[] = { response->n_resources, response->n_removed, response->n_errors };
-    uint64_t hash = 0;
+    uint64_t hash = 0, sums[3] = { variant->hash_sum(message) };
 
     hash_add_text(&hash, response->type_url);
     hash_add_text(&hash, response->version);
     hash_add(&hash, counts, sizeof counts);
-    variant->hash(message, &hash);
     for (size_t i = 0; i < response->n_removed; i++)
-        hash_add_text(&hash, response->removed[i]);
+        sums[1] += hash_text(response->removed[i]);
     for (size_t i = 0; i < response->n_errors; i++)
-        hash_error(&hash, response->errors[i]);
+        sums[2] += hash_error(response->errors[i]);
+    hash_add(&hash, sums, sizeof sums);
     return hash;
 }
 

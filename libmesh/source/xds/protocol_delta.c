@@ -100,18 +100,22 @@ static void hash_body(const Pb__Any *body, uint64_t *out)
     hash_add(out, body->value.data, body->value.len);
 }
 
-static void hash(const ProtobufCMessage *message, uint64_t *out)
+static uint64_t hash_sum(const ProtobufCMessage *message)
 {
     const Discovery__DeltaDiscoveryResponse *response = (const Discovery__DeltaDiscoveryResponse *) message;
+    uint64_t sum = 0;
 
     for (size_t i = 0; i < response->n_resources; i++) {
         const Discovery__Resource *resource = response->resources[i];
+        uint64_t one = 0;
 
-        hash_add_text(out, resource->name);
-        hash_add_text(out, resource->version);
-        hash_ttl(resource->ttl, out);
-        hash_body(resource->resource, out);
+        hash_add_text(&one, resource->name);
+        hash_add_text(&one, resource->version);
+        hash_ttl(resource->ttl, &one);
+        hash_body(resource->resource, &one);
+        sum += one;
     }
+    return sum;
 }
 
 /* A name that stands there already refuses the answer: nobody knows which of the two counts. */
@@ -171,6 +175,6 @@ const struct protocol_variant protocol_delta = {
     .are_versions_told = true,
     .pack = pack,
     .look = look,
-    .hash = hash,
+    .hash_sum = hash_sum,
     .read = read_resources,
 };

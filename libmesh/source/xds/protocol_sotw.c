@@ -44,14 +44,19 @@ static struct response look(const ProtobufCMessage *message)
     };
 }
 
-static void hash(const ProtobufCMessage *message, uint64_t *out)
+static uint64_t hash_sum(const ProtobufCMessage *message)
 {
     const Discovery__DiscoveryResponse *response = (const Discovery__DiscoveryResponse *) message;
+    uint64_t sum = 0;
 
     for (size_t i = 0; i < response->n_resources; i++) {
-        hash_add_text(out, response->resources[i]->type_url);
-        hash_add(out, response->resources[i]->value.data, response->resources[i]->value.len);
+        uint64_t one = 0;
+
+        hash_add_text(&one, response->resources[i]->type_url);
+        hash_add(&one, response->resources[i]->value.data, response->resources[i]->value.len);
+        sum += one;
     }
+    return sum;
 }
 
 /* The resource out of its wrapper, whose bytes go. All wrappers of an answer together have `memory`. */
@@ -108,6 +113,6 @@ const struct protocol_variant protocol_sotw = {
     .are_names_beside_nonce = true,
     .pack = pack,
     .look = look,
-    .hash = hash,
+    .hash_sum = hash_sum,
     .read = read_resources,
 };

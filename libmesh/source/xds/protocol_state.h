@@ -91,7 +91,7 @@ struct protocol_variant {
     /* Appends the request. MESH_ERR_NOMEM: nothing is appended. */
     int32_t (*pack)(const struct request *request, struct buf *out);
     struct response (*look)(const ProtobufCMessage *message);
-    void (*hash)(const ProtobufCMessage *message, uint64_t *hash);
+    uint64_t (*hash_sum)(const ProtobufCMessage *message); /* of all resources, each hashed by itself */
     /* Fills shown.resources; may refuse the whole. MESH_ERR_NOMEM. */
     int32_t (*read)(struct answer *answer, const struct protocol_limits *limits);
 };

@@ -329,6 +329,24 @@ static void test_same_answer_is_looked_at_again(bool is_delta)
     side_end(side);
 }
 
+/* Servers that keep resources in a map send them in another order each time. */
+static void test_order_makes_no_other_answer(bool is_delta)
+{
+    struct said bad = said_cluster("1", "n", "bad");
+    struct side here, *side = side_begin(&here, is_delta);
+
+    side_open_with(side, XDS_CLUSTER, "a");
+    bad.n_resources = 2;
+    bad.resources[1] = (struct said_resource){ .name = "b", .version = "1", .body = "good" };
+    assert_false(is_repeated(side, &bad));
+    bad.resources[1] = bad.resources[0];
+    bad.resources[0] = (struct said_resource){ .name = "b", .version = "1", .body = "good" };
+    assert_true(is_repeated(side, &bad));
+    bad.resources[0].body = "better";
+    assert_false(is_repeated(side, &bad));
+    side_end(side);
+}
+
 /* A server that sends the same again without waiting: one refusal, of the latest nonce. */
 static void test_next_answer_overtakes_a_reply(bool is_delta)
 {
@@ -603,6 +621,7 @@ BOTH(test_same_answer_is_refused_later_and_later)
 BOTH(test_accepted_answer_ends_the_waiting)
 BOTH(test_same_answer_on_the_next_stream)
 BOTH(test_same_answer_is_looked_at_again)
+BOTH(test_order_makes_no_other_answer)
 BOTH(test_next_answer_overtakes_a_reply)
 BOTH(test_names_do_not_wait)
 BOTH(test_empty_and_repeated_nonces)
@@ -626,6 +645,7 @@ int main(void)
         IN_BOTH(test_accepted_answer_ends_the_waiting),
         IN_BOTH(test_same_answer_on_the_next_stream),
         IN_BOTH(test_same_answer_is_looked_at_again),
+        IN_BOTH(test_order_makes_no_other_answer),
         IN_BOTH(test_next_answer_overtakes_a_reply),
         IN_BOTH(test_names_do_not_wait),
         IN_BOTH(test_empty_and_repeated_nonces),
