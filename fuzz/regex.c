@@ -41,8 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         regex_matches(matching, text, len);
     if (replacing) /* there is less room for its pattern: steps are counted in it */
         replace_by_itself(replacing, text, len);
-    regex_unref(matching);
-    regex_unref(replacing);
+    regex_free(matching);
+    regex_free(replacing);
     free(text);
     free(pattern);
     return 0;

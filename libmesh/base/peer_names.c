@@ -35,7 +35,7 @@ void peer_names_unref(struct peer_names *names)
         return;
     for (size_t i = 0; i < names->n; i++) {
         mem_free(names->items[i].text);
-        regex_unref(names->items[i].regex);
+        regex_free(names->items[i].regex);
     }
     mem_free(names);
 }

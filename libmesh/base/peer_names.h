@@ -30,7 +30,7 @@ struct peer_name {
     enum peer_name_how how;
     bool ignore_case;
     char *text;          /* the pattern's, for all of them; owned */
-    struct regex *regex; /* of PEER_NAME_REGEX; a reference */
+    struct regex *regex; /* of PEER_NAME_REGEX; its own */
 };
 
 /* Immutable once it is shared; counted, any thread. */

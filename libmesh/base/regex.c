@@ -5,7 +5,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include <mesh/error.h>
@@ -20,7 +19,6 @@ enum { STEPS = 1 << 20 };
 enum { HEAP_KB = 256 };
 
 struct regex {
-    _Atomic uint32_t refs;
     enum regex_use use;
     pcre2_code *code;
 };
@@ -165,21 +163,14 @@ int32_t regex_new(const char *pattern, enum regex_use use, struct regex **out, s
         mem_free(regex);
         return err;
     }
-    regex->refs = 1;
     regex->use = use;
     *out = regex;
     return 0;
 }
 
-struct regex *regex_ref(struct regex *regex)
+void regex_free(struct regex *regex)
 {
-    atomic_fetch_add_explicit(&regex->refs, 1, memory_order_relaxed);
-    return regex;
-}
-
-void regex_unref(struct regex *regex)
-{
-    if (!regex || atomic_fetch_sub_explicit(&regex->refs, 1, memory_order_acq_rel) != 1)
+    if (!regex)
         return;
     pcre2_code_free(regex->code);
     mem_free(regex);

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 
-struct regex; /* immutable, counted, any thread */
+struct regex; /* immutable, any thread */
 
 enum { REGEX_MOST = 16 << 10 }; /* bytes of a pattern */
 
@@ -19,8 +19,7 @@ enum regex_use { REGEX_TO_MATCH, REGEX_TO_REPLACE };
 
 /* MESH_ERR_INVALID: the sentence says what RE2 does not allow, and where; MESH_ERR_NOMEM. */
 int32_t regex_new(const char *pattern, enum regex_use use, struct regex **out, struct fault *fault);
-struct regex *regex_ref(struct regex *regex);
-void regex_unref(struct regex *regex); /* NULL is fine */
+void regex_free(struct regex *regex); /* NULL is fine */
 
 /* The whole text, as it is. Nothing matches a text that is not UTF-8, nor one that would need more than is allowed (only
  * patterns do that whose alternatives go on side by side, on long texts). */

@@ -12,13 +12,6 @@ enum { LEAST_SHARE = 10, SLOW_FACTOR = 10, MOST_DOUBLINGS = 20 };
 /* Well for so long, and the next isolation begins with the shortest time again. */
 #define FORGIVEN_US (30 * US_PER_S)
 
-const char *outlier_state_name(enum outlier_state state)
-{
-    static const char *const names[] = { "well", "isolated", "due", "probed", "recovering" };
-
-    return names[state];
-}
-
 static void enter(struct outlier *outlier, enum outlier_state state, uint64_t now_us)
 {
     outlier->state = state;

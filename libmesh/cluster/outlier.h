@@ -17,7 +17,6 @@
 #include "model/model.h"
 
 enum outlier_state { OUTLIER_WELL, OUTLIER_ISOLATED, OUTLIER_DUE, OUTLIER_PROBED, OUTLIER_RECOVERING };
-const char *outlier_state_name(enum outlier_state state);
 
 enum { OUTLIER_SECONDS = 10 };
 

@@ -290,7 +290,7 @@ struct model_cluster {
     char *proxy;     /* NULL: none; "http://proxy:3128" */
     struct policy policy;
     struct policy_tls tls;
-    struct model_subsets *subsets; /* NULL: none. A reference */
+    struct model_subsets *subsets; /* NULL: none. Its own */
     uint64_t identity;             /* hash of everything a connection depends on: TLS, protocol, proxy. A change of it
                                      replaces the connections, other changes keep them */
     char *strings;                 /* where the policy's strings live */

@@ -42,7 +42,7 @@ bool model_routes_keep_regex(struct model_routes *routes, struct regex *regex)
     struct kept_regex *kept = arena_array(routes->arena, 1, sizeof *kept);
 
     if (!kept) {
-        regex_unref(regex);
+        regex_free(regex);
         return false;
     }
     *kept = (struct kept_regex){ routes->regexes, regex };
@@ -72,7 +72,7 @@ void model_routes_unref(struct model_routes *routes)
         return;
     free_index(routes);
     for (struct kept_regex *kept = routes->regexes; kept; kept = kept->next)
-        regex_unref(kept->regex);
+        regex_free(kept->regex);
     arena_free(routes->arena);
     mem_free(routes);
 }

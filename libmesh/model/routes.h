@@ -33,7 +33,7 @@ struct match_text {
     bool ignore_case;
     const char *text; /* lower case with ignore_case */
     size_t len;
-    struct regex *regex; /* of MATCH_REGEX: a reference, given back with the arena */
+    struct regex *regex; /* of MATCH_REGEX: freed with the routes */
     int64_t from, to;    /* of MATCH_RANGE */
 };
 
@@ -100,7 +100,7 @@ struct header_changes {
 };
 
 struct regex_rewrite {
-    struct regex *regex;      /* NULL: none. A reference */
+    struct regex *regex;      /* NULL: none. Freed with the routes */
     const char *substitution; /* with \1 */
 };
 
@@ -314,7 +314,7 @@ struct model_routes *model_routes_new(void);
 /* Zeroed memory that lives as long as the routes. NULL: out of memory. */
 void *model_routes_alloc(struct model_routes *routes, size_t count, size_t size);
 const char *model_routes_text(struct model_routes *routes, const char *text, size_t len);
-/* The regex is unreferenced with the routes; one reference is taken over, also on failure. */
+/* The regex is freed with the routes; it is taken over, also on failure. */
 bool model_routes_keep_regex(struct model_routes *routes, struct regex *regex);
 /* Last step before publishing: the indexes, `clusters`, `usual` for requests to `service`. MESH_ERR_INVALID with a sentence: a
  * domain stands twice; MESH_ERR_NOMEM. */

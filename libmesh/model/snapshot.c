@@ -36,7 +36,7 @@ void model_cluster_unref(struct model_cluster *cluster)
         return;
     model_pem_unref(cluster->tls.pem);
     peer_names_unref(cluster->tls.names);
-    model_subsets_unref(cluster->subsets);
+    model_subsets_free(cluster->subsets);
     mem_free(cluster->name);
     mem_free(cluster->authority);
     mem_free(cluster->proxy);

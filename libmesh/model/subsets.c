@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Subsets by label: a counted value. */
+/* Subsets by label: one arena. */
 #include "model/subsets.h"
-
-#include <stdatomic.h>
 
 struct model_subsets *model_subsets_new(void)
 {
@@ -10,7 +8,6 @@ struct model_subsets *model_subsets_new(void)
 
     if (!subsets)
         return NULL;
-    subsets->refs = 1;
     subsets->arena = arena_new();
     if (subsets->arena)
         return subsets;
@@ -18,15 +15,9 @@ struct model_subsets *model_subsets_new(void)
     return NULL;
 }
 
-struct model_subsets *model_subsets_ref(struct model_subsets *subsets)
+void model_subsets_free(struct model_subsets *subsets)
 {
-    atomic_fetch_add_explicit(&subsets->refs, 1, memory_order_relaxed);
-    return subsets;
-}
-
-void model_subsets_unref(struct model_subsets *subsets)
-{
-    if (!subsets || atomic_fetch_sub_explicit(&subsets->refs, 1, memory_order_acq_rel) != 1)
+    if (!subsets)
         return;
     arena_free(subsets->arena);
     mem_free(subsets);

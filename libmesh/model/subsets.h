@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parts of a cluster's endpoints by their labels, as Envoy's lb_subset_config has them: which sets of keys make parts, and who
- * serves a request for whose labels there is nobody. Made once, immutable, reference-counted. Part of the door model/model.h. */
+ * serves a request for whose labels there is nobody. Made once, immutable, one cluster's. Part of the door model/model.h. */
 #ifndef MODEL_SUBSETS_H
 #define MODEL_SUBSETS_H
 
@@ -29,7 +29,6 @@ struct subset_selector {
 };
 
 struct model_subsets {
-    _Atomic uint32_t refs;
     enum subset_fallback fallback;
     size_t n_defaults;
     struct model_label *defaults; /* sorted by key; none: every endpoint */
@@ -42,7 +41,6 @@ struct model_subsets {
 
 /* Empty. NULL: out of memory. */
 struct model_subsets *model_subsets_new(void);
-struct model_subsets *model_subsets_ref(struct model_subsets *subsets);
-void model_subsets_unref(struct model_subsets *subsets); /* NULL is fine */
+void model_subsets_free(struct model_subsets *subsets); /* NULL is fine */
 
 #endif

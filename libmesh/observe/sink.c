@@ -7,11 +7,6 @@
 
 #include "base/mem.h"
 
-bool sink_is_on(const struct sink *sink)
-{
-    return sink->target.kind != TARGET_OFF;
-}
-
 static bool half_is_empty(const struct sink_half *half)
 {
     return half->start == half->end;

@@ -34,7 +34,6 @@ struct sink {
     bool told_failing;
 };
 
-bool sink_is_on(const struct sink *sink);
 bool sink_is_empty(const struct sink *sink);
 /* Adds a line that ends with a newline, or counts it as dropped. */
 void sink_add(struct sink *sink, const char *line, size_t len);

@@ -21,13 +21,6 @@ static const uint8_t may_follow[] = {
     [REQUEST_DONE] = 0,
 };
 
-const char *request_state_name(enum request_state state)
-{
-    static const char *const names[] = { "NEW", "ROUTING", "LEASING", "OPEN", "READING", "HEDGED", "BACKOFF", "DONE" };
-
-    return names[state];
-}
-
 void request_set_state(struct request *request, enum request_state next)
 {
     bool legal = next == REQUEST_DONE || may_follow[request->state] & 1 << next;

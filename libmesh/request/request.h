@@ -175,6 +175,5 @@ void request_found_home(struct request *request, int32_t err, const struct fault
 void request_body_grew(struct request *request);
 /* Stream: n bytes of the answer were read. */
 void request_consumed(struct request *request, size_t n);
-const char *request_state_name(enum request_state state);
 
 #endif

@@ -28,7 +28,7 @@ static json_t *replaced(const char *pattern, const char *text)
     if (regex_replace(regex, text, strlen(text), "<\\0>", &out) == 0)
         result = json_stringn(buf_len(&out) > 0 ? (const char *) buf_bytes(&out) : "", buf_len(&out));
     buf_free(&out);
-    regex_unref(regex);
+    regex_free(regex);
     return result;
 }
 
@@ -42,7 +42,7 @@ static json_t *answer(const char *pattern, const char *text)
         return json_pack("{ss}", "refused", fault.text);
     result =
         json_pack("{sb so}", "matches", regex_matches(regex, text, strlen(text)), "replaced", replaced(pattern, text));
-    regex_unref(regex);
+    regex_free(regex);
     return result;
 }
 

@@ -47,7 +47,7 @@ static void patterns_of_re2_are_taken(void **state)
 
     (void) state;
     for (size_t i = 0; i < COUNT_OF(patterns); i++)
-        regex_unref(regex_of(patterns[i], REGEX_TO_MATCH));
+        regex_free(regex_of(patterns[i], REGEX_TO_MATCH));
 }
 
 static void what_re2_does_not_know_is_refused(void **state)
@@ -152,7 +152,7 @@ static void large_patterns_are_refused(void **state)
     MESH_ERR(MESH_ERR_INVALID, regex_new(nested, REGEX_TO_MATCH, &regex, &fault));
     assert_non_null(strstr(fault.text, "too deep"));
     if (regex_new(wide, REGEX_TO_MATCH, &regex, &fault) == 0) /* a PCRE2 that was built for large patterns */
-        regex_unref(regex);
+        regex_free(regex);
     mem_free(longer);
     mem_free(nested);
     mem_free(wide);
@@ -198,7 +198,7 @@ static void the_whole_text_is_matched(void **state)
 
         if (regex_matches(regex, cases[i].text, strlen(cases[i].text)) != cases[i].matches)
             fail_msg("\"%s\" and \"%s\"", cases[i].pattern, cases[i].text);
-        regex_unref(regex);
+        regex_free(regex);
     }
 }
 
@@ -212,7 +212,7 @@ static void matching_allocates_nothing(void **state)
     assert_true(regex_matches(regex, "/users/42/orders", 16));
     assert_false(regex_matches(regex, "/users/x/orders", 15));
     assert_false(mem_unwatch(&live)); /* no allocation was asked for */
-    regex_unref(regex);
+    regex_free(regex);
 }
 
 /* Backtracking alone would take these longer than the sun shines; the hang guard of the test is what fails. */
@@ -255,7 +255,7 @@ static void harmful_patterns_are_decided(void **state)
             fail_msg("\"%s\" and %zu times \"%s\", \"%s\"", cases[i].pattern, cases[i].n, cases[i].piece,
                      cases[i].tail);
         mem_free(text);
-        regex_unref(regex);
+        regex_free(regex);
     }
 }
 
@@ -285,7 +285,7 @@ static void one_regex_serves_many_threads(void **state)
         assert_int_equal(pthread_join(threads[i], &wrong), 0);
         assert_null(wrong);
     }
-    regex_unref(regex);
+    regex_free(regex);
 }
 
 /* ---- replacing ---- */
@@ -327,7 +327,7 @@ static void every_match_is_replaced(void **state)
         assert_true(buf_append(&out, "", 1));
         assert_string_equal(buf_bytes(&out), cases[i].becomes);
         buf_free(&out);
-        regex_unref(regex);
+        regex_free(regex);
     }
 }
 
@@ -342,7 +342,7 @@ static void substitutions_are_checked(void **state)
     assert_non_null(strstr(fault.text, "group 3 of a regular expression that has 2"));
     MESH_ERR(MESH_ERR_INVALID, regex_check_substitution(regex, "\\a", &fault));
     MESH_ERR(MESH_ERR_INVALID, regex_check_substitution(regex, "a\\", &fault));
-    regex_unref(regex);
+    regex_free(regex);
 }
 
 static void replacing_has_an_end(void **state)
@@ -359,7 +359,7 @@ static void replacing_has_an_end(void **state)
         if (err != 0 && err != MESH_ERR_TOO_LARGE)
             fail_msg("%s: %s", patterns[i], error_name(err));
         buf_free(&out);
-        regex_unref(regex);
+        regex_free(regex);
     }
     mem_free(text);
 }
@@ -374,7 +374,7 @@ static int32_t make_and_use(void)
     if (!err)
         err = regex_replace(regex, "aab", 3, "\\1", &out);
     buf_free(&out);
-    regex_unref(regex);
+    regex_free(regex);
     return err;
 }
 

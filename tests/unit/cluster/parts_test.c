@@ -52,7 +52,7 @@ static void divide(struct fixture *f, enum subset_fallback fallback, struct subs
     subsets->fallback = fallback;
     subsets->selectors = selectors;
     subsets->n = n;
-    model_subsets_unref(f->conf->subsets);
+    model_subsets_free(f->conf->subsets);
     f->conf->subsets = subsets;
 }
 

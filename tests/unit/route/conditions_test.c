@@ -78,7 +78,7 @@ static void paths_by_regex(void **state)
     assert_true(route_path_matches(&match, "/bot?x=1", false));
     assert_false(route_path_matches(&match, "/bite", false));
     assert_false(route_path_matches(&match, "/bit/bot", false));
-    regex_unref(match.regex);
+    regex_free(match.regex);
 }
 
 /* ---- headers ---- */
@@ -217,7 +217,7 @@ static void headers_by_regex(void **state)
     expect(&match, false, 1);
     match.name = "x-one";
     expect(&match, true, 2);
-    regex_unref(match.value.regex);
+    regex_free(match.value.regex);
 }
 
 /* Of an answer nothing stands for a header but the header. */

@@ -89,7 +89,7 @@ static void a_value_may_be_rewritten(void **state)
     policy.name = "x-user"; /* matches none: as they are, sorted after the rewrite */
     assert_true(hash(&policy, 1, &out));
     assert_true(out == xxh64("zoe", 3, of("ann")));
-    regex_unref(policy.rewrite.regex);
+    regex_free(policy.rewrite.regex);
 }
 
 static void policies_are_combined(void **state)

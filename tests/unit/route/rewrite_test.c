@@ -80,7 +80,7 @@ static void a_regex_rewrites_the_path_alone(void **state)
 
         MESH_OK(route_rewrite_path(&route, cases[i].path, &path));
         expect_text(path, cases[i].becomes, i);
-        regex_unref(route.path_rewrite.regex);
+        regex_free(route.path_rewrite.regex);
     }
 }
 
@@ -96,7 +96,7 @@ static void what_cannot_be_sent_is_an_error(void **state)
 
         MESH_ERR(MESH_ERR_INVALID, route_rewrite_path(&route, "/x", &text));
         assert_null(text);
-        regex_unref(route.path_rewrite.regex);
+        regex_free(route.path_rewrite.regex);
     }
 }
 
@@ -112,7 +112,7 @@ static void a_rewrite_that_takes_too_long_is_an_error(void **state)
     path[sizeof path - 2] = '!';
     MESH_ERR(MESH_ERR_INVALID, route_rewrite_path(&route, path, &text));
     assert_null(text);
-    regex_unref(route.path_rewrite.regex);
+    regex_free(route.path_rewrite.regex);
 }
 
 /* ---- hosts ---- */
@@ -152,7 +152,7 @@ static void hosts(void **state)
             what.path = "/envoyproxy.io/path?x=/y/z";
         MESH_OK(route_rewrite_host(&choice, &what, &host));
         expect_text(host, cases[i].becomes, i);
-        regex_unref(route.host_path_rewrite.regex);
+        regex_free(route.host_path_rewrite.regex);
     }
 }
 
@@ -217,7 +217,7 @@ static void redirects_by_regex(void **state)
     route.redirect.strip_query = true;
     MESH_OK(route_redirect_location(&route, &request, "http", &location));
     expect_text(location, "http://service.name/v2/x/end", 1);
-    regex_unref(route.redirect.regex_rewrite.regex);
+    regex_free(route.redirect.regex_rewrite.regex);
 }
 
 /* ---- out of memory ---- */
@@ -260,7 +260,7 @@ static int32_t rewrite_by_regex(void)
     if (!err)
         err = route_rewrite_path(&route, "/a?c", &path);
     mem_free(path);
-    regex_unref(route.path_rewrite.regex);
+    regex_free(route.path_rewrite.regex);
     return err;
 }
 
